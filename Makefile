@@ -1,0 +1,27 @@
+# SPDX-License-Identifier: GPL-2.0
+# One command each; everything generated lies under build/.  The work is done
+# by the Python packages and shell scripts in scripts/.
+
+export PYTHONPATH := $(CURDIR)/scripts
+export PYTHONDONTWRITEBYTECODE := 1
+export KERNEL ?= ours
+export DEBUG T SUBSET RECORD SCENARIO RAM CONFIG FAST V
+
+PY := /usr/bin/env python3
+
+.PHONY: help run test shell check tree refresh series kernel deb clean
+.DEFAULT_GOAL := help
+
+run: ; @scripts/setup source build vm && $(PY) -m vm run
+test: ; @scripts/setup source build vm && $(PY) -m vm test
+shell: ; @scripts/setup source build vm && $(PY) -m vm shell
+check: ; @scripts/setup source build check && $(PY) -m check
+tree: ; @scripts/setup source && $(PY) -m series tree
+refresh: ; @$(PY) -m series refresh
+series: ; @scripts/setup source && $(PY) -m series mails
+kernel: ; @scripts/setup source build && $(PY) -m kernel build
+deb: ; @scripts/setup source build deb && scripts/deb/build
+clean: ; rm -rf build
+
+help:
+	@cat scripts/help.txt
