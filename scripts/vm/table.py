@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: GPL-2.0
+"""The tests that run in the guest: one line each, in the order they run.
+
+Commands and arguments of the base's tests are those of its run_vmtests.sh.
+`seconds` is the limit on a native machine; it is scaled for emulation and for
+the debug kernel.  Subset "ci" is what a debug run in CI has time for.
+"""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import List, Tuple
+
+from vm import paths
+
+MM = "/opt/selftests/mm"
+KVM = "/opt/selftests/kvm"
+OURS = "/opt/selftests/vm"
+GUEST = "/opt/guest"
+
+
+@dataclass(frozen=True)
+class Test:
+    """One test: a command in the guest and how to read what it prints."""
+    name: str                       # no spaces
+    command: str                    # run by sh in `directory`
+    directory: str
+    parser: str = "ktap"            # see vm.parsers
+    seconds: int = 30
+    subsets: Tuple[str, ...] = ("ci",)
+    needs: Tuple[str, ...] = ()     # see vm.suite.missing
+    conformance: bool = False       # recorded on the base and compared
+
+
+def _mm(name: str, command: str, **more) -> Test:
+    return Test(name, f"./{command}", MM, conformance=True, **more)
+
+
+# uffd-stress on hugetlb: run_vmtests.sh gives it half of the free huge pages
+# (128 MiB); that many bytes are copied on every bounce, hence the limits.
+CONFORMANCE = [
+    _mm("uffd-unit-tests", "uffd-unit-tests", parser="uffd", seconds=60),
+    _mm("uffd-stress-anon", "uffd-stress anon 20 16", parser="exit"),
+    _mm("uffd-stress-shmem", "uffd-stress shmem 20 16", parser="exit"),
+    _mm("uffd-stress-shmem-private", "uffd-stress shmem-private 20 16", parser="exit"),
+    _mm("uffd-stress-hugetlb", "uffd-stress hugetlb 128 32", parser="exit"),
+    _mm("uffd-stress-hugetlb-private", "uffd-stress hugetlb-private 128 32", parser="exit"),
+    _mm("hmm-tests", "hmm-tests", seconds=60),
+    _mm("cow", "cow", seconds=60),
+    _mm("ksm_functional_tests", "ksm_functional_tests"),
+    _mm("mremap_test", "mremap_test", seconds=60),
+    _mm("gup_longterm", "gup_longterm"),
+    _mm("madv_populate", "madv_populate"),
+    _mm("mkdirty", "mkdirty"),
+    _mm("pagemap_ioctl", "pagemap_ioctl", seconds=60),
+    _mm("migration", "migration", seconds=180, subsets=()),
+    Test("kvm-demand-paging-missing", "./demand_paging_test -u MISSING -b 64M -v 2", KVM,
+         parser="exit", needs=("kvm",), conformance=True),
+    Test("kvm-demand-paging-minor", "./demand_paging_test -u MINOR -s shmem -b 64M -v 2 -a",
+         KVM, parser="exit", needs=("kvm",), conformance=True),
+]
+
+KMEMLEAK = Test("kmemleak", "./kmemleak", GUEST, parser="exit", seconds=60,
+                needs=("debug",))
+
+
+def ours() -> List[Test]:
+    """Our own selftests: every program that was built."""
+    where = paths.TESTS / "vm"
+    programs = sorted(p for p in where.glob("*") if p.is_file() and os.access(p, os.X_OK))
+    return [_own(program) for program in programs if program.suffix == ""]
+
+
+def _own(program: Path) -> Test:
+    return Test(f"vm:{program.name}", f"./{program.name}", OURS, seconds=60)
+
+
+def scenarios() -> List[Test]:
+    """What users do: the scenarios of scripts/scenario."""
+    import scenario
+    return list(getattr(scenario, "tests", list)())
+
+
+def everything(kernel: str) -> List[Test]:
+    """All tests for a kernel, "ours" or "base", in order."""
+    own = ours() if kernel == "ours" else []
+    return own + CONFORMANCE + scenarios() + [KMEMLEAK]
