@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Kernel builds of the gates: configure an O= directory, build objects."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import List, Sequence, Tuple
+
+from . import tools
+from .context import Context
+from .result import Broken
+
+KVM = "virt/kvm/"
+NO_RULE = re.compile(r"No rule to make target '([^']+\.o)'\.")
+
+
+@dataclass
+class Objects:
+    """What building a list of objects gave."""
+
+    built: List[str]
+    unselected: List[str]
+    failed: List[str]
+    lines: List[str]
+
+
+@dataclass
+class Build:
+    """One O= directory: which source, for which machine."""
+
+    ctx: Context
+    source: Path
+    out: Path
+    log: Path
+    arch: str = "x86"
+    make_args: Tuple[str, ...] = ()
+    gcc: str = "gcc"
+
+    def make(self, *args: str, label: str) -> "tuple[int, List[str]]":
+        """Run make in the O= directory."""
+        tools.need("ccache", self.gcc, "flex", "bison", "bc")
+        self.out.mkdir(parents=True, exist_ok=True)
+        return tools.logged(
+            ["make", "-C", str(self.source), f"O={self.out}",
+             f"-j{self.ctx.jobs}", f"CC=ccache {self.gcc}",
+             *self.make_args, *args],
+            self.log, label, KBUILD_BUILD_TIMESTAMP="1970-01-01",
+            KBUILD_BUILD_USER="check", KBUILD_BUILD_HOST="check")
+
+    def must(self, *args: str, label: str) -> None:
+        """Run make; a failure stops the gate."""
+        status, lines = self.make(*args, label=label)
+        if status:
+            raise Broken(f"{label} failed: {cause(lines)}")
+
+    def configure(self, start: str, settings: str) -> str:
+        """Make .config from a config target plus settings; return it.
+
+        allnoconfig takes the settings as its answers; any other target is
+        made first and the settings are put on top.  An unchanged request
+        leaves .config alone, so that nothing is built again.
+        """
+        wanted = self.out / ".wanted"
+        wish = f"{start}\n{settings}"
+        config = self.out / ".config"
+        if not (wanted.exists() and config.exists()
+                and wanted.read_text() == wish):
+            self.out.mkdir(parents=True, exist_ok=True)
+            answers = self.out / ".answers"
+            answers.write_text(settings)
+            if start == "allnoconfig":
+                self.must(f"KCONFIG_ALLCONFIG={answers}", start,
+                          label="configure")
+            else:
+                self.must(start, label="configure")
+                with config.open("a") as out:
+                    out.write(settings)
+            wanted.write_text(wish)
+        self.must("olddefconfig", label="configure")
+        return config.read_text()
+
+    def target(self, path: str) -> str:
+        """Return the make target for a .c file."""
+        target = path[:-2] + ".o"
+        if path.startswith(KVM):  # Kbuild reaches it from arch/*/kvm only
+            return f"arch/{self.arch}/kvm/../../../{target}"
+        return target
+
+    def objects(self, paths: Sequence[str], *args: str,
+                label: str) -> Objects:
+        """Compile .c files anew and tell which the configuration leaves out.
+
+        Kbuild knows no rule for an object that the configuration does not
+        select.
+        """
+        targets = {self.target(path): path for path in paths}
+        for path in paths:
+            (self.out / (path[:-2] + ".o")).unlink(missing_ok=True)
+        status, lines = self.make("-k", *args, *targets, label=label)
+        found = (NO_RULE.search(line) for line in lines)
+        unselected = {targets[m[1]] for m in found if m and m[1] in targets}
+        built = [path for path in paths
+                 if (self.out / (path[:-2] + ".o")).exists()]
+        failed = [path for path in paths
+                  if path not in unselected and path not in built]
+        if status and not (unselected or failed):
+            raise Broken(f"{label} failed: {cause(lines)}")
+        return Objects(built, sorted(unselected), failed, lines)
+
+
+def cause(lines: Sequence[str]) -> str:
+    """Return the line of a build's output that says what went wrong."""
+    for line in lines:
+        if re.search(r"\berror\b|undefined reference|No rule to make", line,
+                     re.I):
+            return line.strip()
+    return lines[-1].strip() if lines else "no output"
+
+
+def fragments(ctx: Context, *names: str) -> str:
+    """Return the text of config fragments, one after the other."""
+    return "".join((ctx.configs / f"{name}.config").read_text()
+                   for name in names)
+
+
+def switched_off(fragment: str) -> str:
+    """Return a fragment with every option of it turned off."""
+    names = re.findall(r"^(CONFIG_\w+)=", fragment, re.M)
+    return "".join(f"{name}=n\n" for name in names)
