@@ -20,6 +20,7 @@
 
 #define PAGES 4
 
+/* Every memory type. */
 FIXTURE(sigbus) {
 	struct uf_area a;
 };
@@ -66,15 +67,6 @@ TEST_F(sigbus, write_hole)
 	EXPECT_TRUE(uf_hole(&self->a, 1));
 }
 
-TEST_F(sigbus, exec_hole)
-{
-	if (uf_kind_hugetlb(variant->kind))
-		SKIP(return, "hugetlb memory is not mapped executable here");
-	ASSERT_EQ(0, uf_arm(&self->a));
-	EXPECT_EQ(UF_SIGBUS, uf_exec(uf_at(&self->a, 1)));
-	EXPECT_TRUE(uf_hole(&self->a, 1));
-}
-
 /* The address is that of the byte, not of its page or huge page. */
 TEST_F(sigbus, exact_address)
 {
@@ -114,42 +106,6 @@ TEST_F(sigbus, present_pages_are_unaffected)
 	EXPECT_EQ(UF_SIGBUS, uf_write(uf_at(&self->a, 3), 1));
 }
 
-/* What another mapping put into the file is not a hole, before and after. */
-TEST_F(sigbus, page_in_the_file_is_mapped)
-{
-	char *alias;
-
-	if (self->a.fd < 0)
-		SKIP(return, "anonymous memory has no file");
-	alias = uf_area_alias(&self->a);
-	ASSERT_NE(MAP_FAILED, alias);
-	memset(alias, uf_pattern(0), self->a.gran);
-	ASSERT_EQ(0, uf_arm(&self->a));
-	EXPECT_TRUE(uf_intact(&self->a, 0));
-	EXPECT_EQ(UF_SIGBUS, uf_read(uf_at(&self->a, 1)));
-	EXPECT_EQ(UF_SIGBUS, uf_write(uf_at(&self->a, 2), 1));
-
-	memset(alias + self->a.gran, uf_pattern(1), 2 * self->a.gran);
-	EXPECT_TRUE(uf_intact(&self->a, 1));
-	EXPECT_EQ(UF_OK, uf_write(uf_at(&self->a, 2), 9));
-	EXPECT_EQ(9, uf_read(uf_at(&self->a, 2)));
-	EXPECT_EQ(uf_kind_shared(variant->kind) ? 9 : uf_pattern(1),
-		  uf_read(alias + 2 * self->a.gran));
-	EXPECT_EQ(UF_SIGBUS, uf_read(uf_at(&self->a, 3)));
-	munmap(alias, self->a.len);
-}
-
-/* An allocated page exists, even though nobody wrote to it. */
-TEST_F(sigbus, fallocated_page_is_no_hole)
-{
-	if (self->a.fd < 0)
-		SKIP(return, "anonymous memory has no file");
-	ASSERT_EQ(0, fallocate(self->a.fd, 0, self->a.gran, self->a.gran));
-	ASSERT_EQ(0, uf_arm(&self->a));
-	EXPECT_EQ(0, uf_read(uf_at(&self->a, 1)));
-	EXPECT_EQ(UF_SIGBUS, uf_read(uf_at(&self->a, 2)));
-}
-
 TEST_F(sigbus, dropped_page_is_a_hole_again)
 {
 	size_t i;
@@ -163,36 +119,6 @@ TEST_F(sigbus, dropped_page_is_a_hole_again)
 	EXPECT_EQ(UF_SIGBUS, uf_write(uf_at(&self->a, 1), 1));
 	EXPECT_TRUE(uf_intact(&self->a, 0));
 	EXPECT_TRUE(uf_intact(&self->a, 2));
-}
-
-/* MADV_DONTNEED drops a private copy; the file's page is what remains. */
-TEST_F(sigbus, dropped_copy_shows_the_file)
-{
-	char *alias;
-
-	if (self->a.fd < 0 || uf_kind_shared(variant->kind))
-		SKIP(return, "only a private mapping of a file has copies");
-	alias = uf_area_alias(&self->a);
-	ASSERT_NE(MAP_FAILED, alias);
-	memset(alias, uf_pattern(0), self->a.gran);
-	ASSERT_EQ(0, uf_arm(&self->a));
-	EXPECT_EQ(UF_OK, uf_write(uf_at(&self->a, 0), 1));
-	EXPECT_EQ(1, uf_read(uf_at(&self->a, 0)));
-	ASSERT_EQ(0, madvise(self->a.mem, self->a.gran, MADV_DONTNEED));
-	EXPECT_TRUE(uf_intact(&self->a, 0));
-	munmap(alias, self->a.len);
-}
-
-TEST_F(sigbus, truncated_page_is_a_hole_again)
-{
-	if (self->a.fd < 0 || !uf_kind_shared(variant->kind))
-		SKIP(return, "only a shared mapping follows its file");
-	uf_put(&self->a, 3);
-	ASSERT_EQ(0, uf_arm(&self->a));
-	ASSERT_EQ(0, ftruncate(self->a.fd, 0));
-	ASSERT_EQ(0, ftruncate(self->a.fd, self->a.len));
-	EXPECT_EQ(UF_SIGBUS, uf_read(uf_at(&self->a, 3)));
-	EXPECT_EQ(UF_SIGBUS, uf_write(uf_at(&self->a, 3), 1));
 }
 
 TEST_F(sigbus, nouserfault_fills_with_zeroes)
@@ -216,44 +142,6 @@ TEST_F(sigbus, nouserfault_of_a_part)
 	EXPECT_EQ(0, uf_read(p));
 	EXPECT_EQ(UF_SIGBUS, uf_read(p - 1));
 	EXPECT_EQ(UF_SIGBUS, uf_read(p + self->a.gran));
-}
-
-TEST_F(sigbus, swapped_page_comes_back)
-{
-	size_t i;
-
-	if (uf_kind_hugetlb(variant->kind))
-		SKIP(return, "hugetlb memory is never swapped");
-	if (!uf_have_swap())
-		SKIP(return, "no swap space is active");
-	uf_put(&self->a, 0);
-	uf_put(&self->a, 2);
-	ASSERT_EQ(0, uf_arm(&self->a));
-	if (!uf_pageout(self->a.mem, self->a.len))
-		SKIP(return, "reclaim would not take the pages");
-	EXPECT_EQ(UF_SIGBUS, uf_read(uf_at(&self->a, 1)));
-	EXPECT_EQ(UF_OK, uf_write(uf_at(&self->a, 2), uf_pattern(2)));
-	EXPECT_TRUE(uf_intact(&self->a, 0));
-	EXPECT_TRUE(uf_intact(&self->a, 2));
-	for (i = 1; i < PAGES; i += 2) {
-		EXPECT_TRUE(uf_hole(&self->a, i));
-		EXPECT_EQ(UF_SIGBUS, uf_write(uf_at(&self->a, i), 1));
-	}
-}
-
-/* A lazily freed page that reclaim took is gone for good: a hole. */
-TEST_F(sigbus, freed_page_is_a_hole)
-{
-	if (variant->kind != UF_ANON)
-		SKIP(return, "MADV_FREE is for anonymous memory");
-	if (!uf_have_swap())
-		SKIP(return, "no swap space is active");
-	uf_put(&self->a, 0);
-	ASSERT_EQ(0, uf_arm(&self->a));
-	ASSERT_EQ(0, madvise(self->a.mem, self->a.gran, MADV_FREE));
-	if (!uf_pageout(self->a.mem, self->a.gran) || uf_pte_swapped(self->a.mem))
-		SKIP(return, "reclaim would not take the page");
-	EXPECT_EQ(UF_SIGBUS, uf_read(self->a.mem));
 }
 
 /* Protection is looked at first; the mapping decides, then the hole. */
@@ -344,6 +232,164 @@ TEST_F(sigbus, cannot_be_avoided)
 	EXPECT_EQ(SIGBUS, die_at(self->a.mem, SIG_IGN, SIG_UNBLOCK));
 	EXPECT_EQ(SIGBUS, die_at(self->a.mem, SIG_DFL, SIG_BLOCK));
 	EXPECT_TRUE(uf_hole(&self->a, 0));
+}
+
+/* What is backed by a file, where a page can exist without being mapped. */
+FIXTURE(sigbus_file) {
+	struct uf_area a;
+};
+
+FIXTURE_VARIANT(sigbus_file) {
+	enum uf_kind kind;
+};
+
+FIXTURE_VARIANT_ADD(sigbus_file, shmem) { .kind = UF_SHMEM };
+FIXTURE_VARIANT_ADD(sigbus_file, shmem_private) { .kind = UF_SHMEM_PRIVATE };
+FIXTURE_VARIANT_ADD(sigbus_file, shmem_thp) { .kind = UF_SHMEM_THP };
+FIXTURE_VARIANT_ADD(sigbus_file, hugetlb) { .kind = UF_HUGETLB };
+FIXTURE_VARIANT_ADD(sigbus_file, hugetlb_private) { .kind = UF_HUGETLB_PRIVATE };
+
+FIXTURE_SETUP(sigbus_file)
+{
+	const char *why = uf_area_map(&self->a, variant->kind, PAGES);
+
+	if (why)
+		SKIP(return, "%s", why);
+}
+
+FIXTURE_TEARDOWN(sigbus_file)
+{
+	uf_area_unmap(&self->a);
+}
+
+/* What another mapping put into the file is not a hole, before and after. */
+TEST_F(sigbus_file, page_in_the_file_is_mapped)
+{
+	char *alias = uf_area_alias(&self->a);
+
+	ASSERT_NE(MAP_FAILED, alias);
+	memset(alias, uf_pattern(0), self->a.gran);
+	ASSERT_EQ(0, uf_arm(&self->a));
+	EXPECT_TRUE(uf_intact(&self->a, 0));
+	EXPECT_EQ(UF_SIGBUS, uf_read(uf_at(&self->a, 1)));
+	EXPECT_EQ(UF_SIGBUS, uf_write(uf_at(&self->a, 2), 1));
+
+	memset(alias + self->a.gran, uf_pattern(1), 2 * self->a.gran);
+	EXPECT_TRUE(uf_intact(&self->a, 1));
+	EXPECT_EQ(UF_OK, uf_write(uf_at(&self->a, 2), 9));
+	EXPECT_EQ(9, uf_read(uf_at(&self->a, 2)));
+	EXPECT_EQ(uf_kind_shared(variant->kind) ? 9 : uf_pattern(1),
+		  uf_read(alias + 2 * self->a.gran));
+	EXPECT_EQ(UF_SIGBUS, uf_read(uf_at(&self->a, 3)));
+	munmap(alias, self->a.len);
+}
+
+/* An allocated page exists, even though nobody wrote to it. */
+TEST_F(sigbus_file, fallocated_page_is_no_hole)
+{
+	ASSERT_EQ(0, fallocate(self->a.fd, 0, self->a.gran, self->a.gran));
+	ASSERT_EQ(0, uf_arm(&self->a));
+	EXPECT_EQ(0, uf_read(uf_at(&self->a, 1)));
+	EXPECT_EQ(UF_SIGBUS, uf_read(uf_at(&self->a, 2)));
+}
+
+TEST_F(sigbus_file, truncated_page_is_a_hole_again)
+{
+	uf_put(&self->a, 3);
+	ASSERT_EQ(0, uf_arm(&self->a));
+	ASSERT_EQ(0, ftruncate(self->a.fd, 0));
+	ASSERT_EQ(0, ftruncate(self->a.fd, self->a.len));
+	EXPECT_EQ(UF_SIGBUS, uf_read(uf_at(&self->a, 3)));
+	EXPECT_EQ(UF_SIGBUS, uf_write(uf_at(&self->a, 3), 1));
+}
+
+/* MADV_DONTNEED drops what is mapped; the file's page is what remains. */
+TEST_F(sigbus_file, dropped_copy_shows_the_file)
+{
+	bool shared = uf_kind_shared(variant->kind);
+	char *alias = uf_area_alias(&self->a);
+
+	ASSERT_NE(MAP_FAILED, alias);
+	memset(alias, uf_pattern(0), self->a.gran);
+	ASSERT_EQ(0, uf_arm(&self->a));
+	EXPECT_EQ(UF_OK, uf_write(uf_at(&self->a, 0), 1));
+	EXPECT_EQ(1, uf_read(uf_at(&self->a, 0)));
+	ASSERT_EQ(0, madvise(self->a.mem, self->a.gran, MADV_DONTNEED));
+	EXPECT_EQ(shared ? 1 : uf_pattern(0), uf_read(uf_at(&self->a, 0)));
+	EXPECT_EQ(uf_pattern(0), uf_read(uf_at(&self->a, 0) + 1));
+	munmap(alias, self->a.len);
+}
+
+/* What can be executed and swapped: everything but hugetlb. */
+FIXTURE(sigbus_page) {
+	struct uf_area a;
+};
+
+FIXTURE_VARIANT(sigbus_page) {
+	enum uf_kind kind;
+};
+
+FIXTURE_VARIANT_ADD(sigbus_page, anon) { .kind = UF_ANON };
+FIXTURE_VARIANT_ADD(sigbus_page, anon_thp) { .kind = UF_ANON_THP };
+FIXTURE_VARIANT_ADD(sigbus_page, shmem) { .kind = UF_SHMEM };
+FIXTURE_VARIANT_ADD(sigbus_page, shmem_private) { .kind = UF_SHMEM_PRIVATE };
+FIXTURE_VARIANT_ADD(sigbus_page, shmem_thp) { .kind = UF_SHMEM_THP };
+
+FIXTURE_SETUP(sigbus_page)
+{
+	const char *why = uf_area_map(&self->a, variant->kind, PAGES);
+
+	if (why)
+		SKIP(return, "%s", why);
+}
+
+FIXTURE_TEARDOWN(sigbus_page)
+{
+	uf_area_unmap(&self->a);
+}
+
+TEST_F(sigbus_page, exec_hole)
+{
+	ASSERT_EQ(0, uf_arm(&self->a));
+	EXPECT_EQ(UF_SIGBUS, uf_exec(uf_at(&self->a, 1)));
+	EXPECT_TRUE(uf_hole(&self->a, 1));
+}
+
+TEST_F(sigbus_page, swapped_page_comes_back)
+{
+	size_t i;
+
+	if (!uf_have_swap())
+		SKIP(return, "no swap space is active");
+	uf_put(&self->a, 0);
+	uf_put(&self->a, 2);
+	ASSERT_EQ(0, uf_arm(&self->a));
+	if (!uf_pageout(self->a.mem, self->a.len))
+		SKIP(return, "reclaim would not take the pages");
+	EXPECT_EQ(UF_SIGBUS, uf_read(uf_at(&self->a, 1)));
+	EXPECT_EQ(UF_OK, uf_write(uf_at(&self->a, 2), uf_pattern(2)));
+	EXPECT_TRUE(uf_intact(&self->a, 0));
+	EXPECT_TRUE(uf_intact(&self->a, 2));
+	for (i = 1; i < PAGES; i += 2) {
+		EXPECT_TRUE(uf_hole(&self->a, i));
+		EXPECT_EQ(UF_SIGBUS, uf_write(uf_at(&self->a, i), 1));
+	}
+}
+
+/* A lazily freed page that reclaim took is gone for good: a hole. */
+TEST(freed_page_is_a_hole)
+{
+	struct uf_area a;
+
+	ASSERT_EQ(NULL, uf_area_map(&a, UF_ANON, PAGES));
+	if (!uf_have_swap())
+		SKIP(return, "no swap space is active");
+	uf_put(&a, 0);
+	ASSERT_EQ(0, uf_arm(&a));
+	ASSERT_EQ(0, madvise(a.mem, a.gran, MADV_FREE));
+	if (!uf_pageout(a.mem, a.gran) || uf_pte_swapped(a.mem))
+		SKIP(return, "reclaim would not take the page");
+	EXPECT_EQ(UF_SIGBUS, uf_read(a.mem));
 }
 
 int main(int argc, char **argv)
