@@ -4,6 +4,7 @@
 # A Debian 12 made from nothing, and a way to run commands in it.  Sourced by
 # scripts that need one; they define die().
 
+PATH=$PATH:/usr/sbin:/sbin
 suite=bookworm
 mirror=http://deb.debian.org/debian
 security_mirror=http://security.debian.org/debian-security
