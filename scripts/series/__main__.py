@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
-"""python3 -m series tree|base|steps|refresh"""
+"""The commands; `check mails` also applies the mails with git am (slow)."""
 
 import sys
 
-from . import refresh, tree
+from . import mails, policy, refresh, tree
 from .model import SeriesError
 
 
@@ -12,21 +12,34 @@ def show_steps() -> None:
         print(commit, name)
 
 
+def check(with_mails: bool) -> int:
+    breaches = policy.check(with_mails=with_mails)
+    for breach in breaches:
+        print(breach, file=sys.stderr)
+    if not breaches:
+        print("series: all rules hold")
+    return 1 if breaches else 0
+
+
 COMMANDS = {
     "tree": lambda: print(tree.make_tree()),
     "base": lambda: print(tree.base_tree()),
     "steps": show_steps,
     "refresh": refresh.refresh,
+    "mails": lambda: print(mails.make_mails()),
+    "check": lambda: check(False),
+    "check mails": lambda: check(True),
 }
 
 
 def main(args: list) -> int:
-    if len(args) != 1 or args[0] not in COMMANDS:
+    command = COMMANDS.get(" ".join(args))
+    if not command:
         print(f"usage: python3 -m series {'|'.join(COMMANDS)}",
               file=sys.stderr)
         return 2
     try:
-        return COMMANDS[args[0]]() or 0
+        return command() or 0
     except SeriesError as error:
         print(f"series: {error}", file=sys.stderr)
         return 1

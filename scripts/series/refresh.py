@@ -11,11 +11,12 @@ import os
 import re
 from dataclasses import dataclass, field
 
-from . import maintainers, model, patch, rules, source, state, tree
+from . import maintainers, merge, model, patch, rules, source, state, tree
 from .git import DIFF, Git
 from .model import KERNEL_DIRS, Repo, Series, SeriesError, Step
 
 SLUG = 52
+NOT_EXPORTED = ("BASE", "MAINTAINERS", "series")
 HEADER = [
     "# The order of the steps: NAME, then the paths that come (+path), go",
     "# (-path), or are ours and change here (~path).  patches/NAME.patch has",
@@ -82,7 +83,17 @@ def known_mails(repo: Repo, series: Series) -> dict:
     return mails
 
 
-def name_commits(found: list, mails: dict) -> None:
+def name_by_id(found: list, known: state.State) -> None:
+    """A commit that make tree made and nobody touched keeps its name."""
+    names = {commit: name for name, commit in known.steps}
+    taken = {commit.name for commit in found}
+    for commit in found:
+        name = names.get(commit.id)
+        if not commit.name and name and name not in taken:
+            commit.name = name
+
+
+def name_commits(found: list, mails: dict, known: state.State) -> None:
     free = dict(mails)
     for same in (lambda m: m.subject, lambda m: (m.author, m.date)):
         for commit in found:
@@ -91,6 +102,7 @@ def name_commits(found: list, mails: dict) -> None:
                     commit.name = name
                     del free[name]
                     break
+    name_by_id(found, known)
     for commit in found:
         commit.name = commit.name or slug(commit.mail.subject)
     names = [commit.name for commit in found]
@@ -237,24 +249,65 @@ def remove_file(repo: Repo, path) -> None:
         parent.rmdir()
 
 
-def write(repo: Repo, old: Series, new: Export) -> None:
-    for name, content in new.patches.items():
-        write_file(repo.patch(name), "100644", content)
-    for path, (mode, content) in new.files.items():
-        write_file(repo.root / path, mode, content)
-    for name in set(old.names()) - set(new.patches):
-        remove_file(repo, repo.patch(name))
-    for path in set(old.added()) - set(new.files):
-        remove_file(repo, repo.root / path)
-    text = model.format_series(new.series)
+def outputs(new: Export) -> dict:
+    """{path below the root: (mode, bytes)}, patches and files."""
+    found = {f"patches/{name}.patch": ("100644", content)
+             for name, content in new.patches.items()}
+    found.update(new.files)
+    return found
+
+
+def merge_outputs(repo: Repo, known: state.State, new: Export,
+                  series: Series) -> dict:
+    """{path: (mode, bytes) or None to remove} of what must be written."""
+    tree_has, todo = outputs(new), {}
+    mine = state.inputs(repo, series)
+    for path in sorted(set(tree_has) | set(known.inputs)):
+        if path in NOT_EXPORTED or (path not in mine and path in tree_has):
+            continue
+        last = known.inputs.get(path, "")
+        here = state.digest(repo.root / path)
+        there = merge.digest(*tree_has[path]) if path in tree_has else ""
+        if merge.pick(path, last, here, there) == "tree":
+            todo[path] = tree_has.get(path)
+        elif there != here:
+            new.notes.append(f"note: {path} is newer here than in "
+                             "build/linux: make tree takes it there.")
+    return todo
+
+
+def write(repo: Repo, todo: dict, series: Series) -> None:
+    for path, output in todo.items():
+        if output is None:
+            remove_file(repo, repo.root / path)
+        else:
+            write_file(repo.root / path, *output)
+    text = model.format_series(series)
     write_file(repo.series_file, "100644", patch.encode(text))
 
 
 def export(repo: Repo, git: Git, base: str, head: str) -> Export:
+    """What the repository would hold if it were made from the tree."""
     old = model.load(repo)
     found = read_commits(git, base, head)
-    name_commits(found, known_mails(repo, old))
+    name_commits(found, known_mails(repo, old), state.load(repo))
     return Exporter(git, repo, old, base).export(found)
+
+
+def take_over(repo: Repo, git: Git, base: str) -> list:
+    """Merge the tree into the repository; returns notes to print."""
+    head, here, known = git.commit_id("HEAD"), model.load(repo), \
+        state.load(repo)
+    new = export(repo, git, base, head)
+    last = model.parse_series(known.series)
+    series = merge.merge_series(last, here, new.series)
+    write(repo, merge_outputs(repo, known, new, series), series)
+    known.refreshed = head
+    known.inputs = {path: merge.digest(*output)
+                    for path, output in outputs(new).items()}
+    known.series = model.format_series(new.series)
+    state.save(repo, known)
+    return new.notes
 
 
 def refresh(repo: Repo = None) -> None:
@@ -268,11 +321,6 @@ def refresh(repo: Repo = None) -> None:
         if why:
             raise SeriesError(why)
         base = tree.ensure_base(repo, source.verify(model.load_base(repo)))
-        head, old = git.commit_id("HEAD"), model.load(repo)
-        new = export(repo, git, base, head)
-        write(repo, old, new)
-        known = state.load(repo)
-        known.refreshed = head
-        state.save(repo, known)
-    for note in new.notes:
+        notes = take_over(repo, git, base)
+    for note in notes:
         tree.say(note)

@@ -130,32 +130,34 @@ def move(repo: Repo, git: Git, known: state.State, target: str) -> None:
     git.raw("reset", "-q", "--soft" if same else "--keep", target)
 
 
-def in_step(repo: Repo, git: Git, known: state.State, key: str) -> bool:
+def in_step(repo: Repo, known: state.State, key: str) -> bool:
     """Nothing to do: the repository has not changed since the last time."""
     if known.key != key:
         return False
-    if git.commit_id("HEAD") not in (known.head, known.refreshed):
+    if Git(repo.tree).commit_id("HEAD") not in (known.head, known.refreshed):
         say("note: build/linux has commits of yours; it is used as it is, "
             "make refresh takes them over.")
     return True
 
 
+def build(repo: Repo, series: model.Series, found: source.Source) -> tuple:
+    """(base commit, [(step name, commit)]); no work tree is moved."""
+    rules.require(rules.structure(repo, series))
+    base = ensure_base(repo, found)
+    builder = commits.Builder(Git(repo.tree), repo, series, found.pinned)
+    return base, builder.build(base)
+
+
 def update(repo: Repo) -> state.State:
     series = model.load(repo)
     inputs = state.inputs(repo, series)
-    key, known, git = state.key(repo, inputs), state.load(repo), None
-    if (repo.tree / ".git").exists():
-        git = Git(repo.tree)
-        if in_step(repo, git, known, key):
-            return known
-    rules.require(rules.structure(repo, series))
+    key, known = state.key(repo, inputs), state.load(repo)
+    if in_step(repo, known, key):
+        return known
     found = source.verify(model.load_base(repo))
-    base = ensure_base(repo, found)
-    git = Git(repo.tree)
-    known = state.load(repo)
-    builder = commits.Builder(git, repo, series, strict=found.pinned)
-    steps = builder.build(base)
+    base, steps = build(repo, series, found)
     target = steps[-1][1] if steps else base
+    git, known = Git(repo.tree), state.load(repo)
     move(repo, git, known, target)
     git.raw("update-ref", "refs/series/tree", target)
     known = state.State(key=key, head=target, warning=found.warning,
