@@ -1,5 +1,5 @@
-# shellcheck shell=sh
 # SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=sh
 #
 # A Debian 12 made from nothing, and a way to run commands in it.  Sourced by
 # scripts that need one; they define die().
