@@ -41,7 +41,7 @@ class Context:
     @cached_property
     def steps(self) -> List[steps.Step]:
         """Return the steps of the series."""
-        return steps.load(self.linux, self.repo / "series")
+        return steps.load(self.linux, self.repo)
 
     @cached_property
     def added(self) -> List[str]:

@@ -125,25 +125,24 @@ class Lint:
         """Return how often the base gives each warning in a file.
 
         A header warns once for each file that includes it, as often as it
-        likes.
+        likes.  A warning about a function of ours may be placed in a header
+        of the base, where the macro stands.
         """
-        if self.ctx.at_base(path) is None:
-            return Counter()
         if path.endswith(".c"):
+            if self.ctx.at_base(path) is None:
+                return Counter()
             return Counter(w.text for w in self.base_of(path)
                            if w.path == path)
         users = [p for p in self.paths if self.ctx.at_base(p) is not None]
         texts = {w.text for user in users for w in self.base_of(user)
                  if w.path == path}
-        return Counter({text: len(self.ctx.touched) << 16 for text in texts})
+        return Counter({text: 1 << 30 for text in texts})
 
     def new(self, said: Iterable[Warning]) -> List[Warning]:
-        """Return the warnings in touched files that the base lacks."""
+        """Return the warnings that the base lacks."""
         known: Dict[str, Counter] = {}
         left = []
         for warning in said:
-            if warning.path not in self.ctx.touched:
-                continue
             if warning.path not in known:
                 known[warning.path] = self._known(warning.path)
             if known[warning.path][warning.text] > 0:

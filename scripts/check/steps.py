@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Dict, List, Tuple
 
+from series import model
+
 from . import tools
 from .result import Broken
 
@@ -29,15 +31,14 @@ def git(tree: Path, *args: str) -> str:
     return tools.output(["git", "-C", str(tree), *args])
 
 
-def order(series: Path) -> List[str]:
+def order(repo: Path) -> List[str]:
     """Return the names of the steps, in order, from the series file."""
-    names = []
-    if series.exists():
-        for line in series.read_text().splitlines():
-            words = line.partition("#")[0].split()
-            if words and not line[0].isspace():
-                names.append(words[0])
-    return names
+    if not (repo / "series").exists():
+        return []
+    try:
+        return model.load(model.Repo(repo)).names()
+    except model.SeriesError:
+        return []  # the gate 'series' says what is wrong with it
 
 
 def changes(tree: Path, commit: str) -> Tuple[Tuple[str, str], ...]:
@@ -61,12 +62,12 @@ def dirty(tree: Path) -> List[str]:
     return [line[3:] for line in text.splitlines()]
 
 
-def load(tree: Path, series: Path) -> List[Step]:
+def load(tree: Path, repo: Path) -> List[Step]:
     """Return the steps from the first to HEAD."""
     base = root(tree)
     lines = git(tree, "log", "--reverse", "--first-parent",
                 "--format=%H %T %s", f"{base}..HEAD").splitlines()
-    names = order(series)
+    names = order(repo)
     if len(names) != len(lines):
         names = [line.split(None, 2)[2] for line in lines]
     found = []

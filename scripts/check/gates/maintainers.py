@@ -2,6 +2,7 @@
 """Our MAINTAINERS entries: form, patterns, and files that nobody owns."""
 
 import fnmatch
+import shutil
 from dataclasses import dataclass, field
 from typing import Dict, List
 
@@ -83,13 +84,27 @@ def check_tree(ctx: Context, text: str, report: Report) -> None:
             report.problem("build/linux/MAINTAINERS",
                            f"lacks or differs in '{entry.title}': run "
                            "'make tree'")
-    # The whole file takes the script more than a minute, ours an instant.
+    for line in self_test(ctx):
+        report.problem("get_maintainer.pl", line)
+
+
+def self_test(ctx: Context) -> List[str]:
+    """Return what the base's own script says of our patterns.
+
+    It takes more than a minute for the kernel's whole list and knows no
+    option to test a part, so it sees a tree whose list holds only ours.
+    """
+    place = ctx.work / "maintainers"
+    shutil.rmtree(place, ignore_errors=True)
+    place.mkdir(parents=True)
+    for entry in ctx.linux.iterdir():
+        target = ctx.repo if entry.name == "MAINTAINERS" else ctx.linux
+        (place / entry.name).symlink_to(target / entry.name)
     done = tools.run(["perl", "scripts/get_maintainer.pl",
-                      "--self-test=patterns",
-                      f"--mpath={ctx.repo / 'MAINTAINERS'}"], cwd=ctx.linux)
-    for line in (done.stdout + done.stderr).splitlines():
-        if "warning" in line or done.returncode:
-            report.problem("get_maintainer.pl", line.strip())
+                      "--self-test=patterns"], cwd=place)
+    lines = (done.stdout + done.stderr).splitlines()
+    return [line.strip() for line in lines
+            if "warning" in line or done.returncode]
 
 
 def run(ctx: Context, report: Report) -> None:
