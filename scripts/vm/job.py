@@ -117,6 +117,7 @@ class _Boot:
         self.splitter = Splitter(self.nonce, on_line)
         self.ready = self.done = self.timed_out = False
         self.current: Optional[TestRun] = None
+        self.verdict: Optional[dict] = None     # "end", while output is still under way
         self.since = 0.0
         self.allowed = 0.0                  # seconds until the next Timeout
         self.broken = ""
@@ -138,9 +139,6 @@ class _Boot:
             self._allow(machine, BOOT_SECONDS * self.spec.scale)
             for event in machine.events():
                 self._handle(machine, event)
-        self.splitter.finish()
-        for name, run_ in self.pending.items():
-            run_.output += self.splitter.text(name)
 
     def _allow(self, machine: Machine, seconds: float) -> None:
         self.allowed = seconds
@@ -149,6 +147,7 @@ class _Boot:
     def _handle(self, machine: Machine, event) -> None:
         if isinstance(event, Output):
             self.splitter.feed(event.data)
+            self._end_if_complete(machine)
         elif isinstance(event, Files):
             self._take_files(event.data)
         elif isinstance(event, Verdict):
@@ -169,7 +168,8 @@ class _Boot:
             self.announced.append((str(data.get("test")), int(data.get("bytes", 0))))
             self._take_files(b"")
         elif kind == "end" and self.current and data.get("test") == self.current.name:
-            self._end(machine, data)
+            self.verdict = data
+            self._end_if_complete(machine)
         elif kind == "broken":
             self.broken = str(data.get("reason"))
         elif kind == "done":
@@ -181,6 +181,12 @@ class _Boot:
         run_.started = True
         self._allow(machine, limit(run_.test, self.spec) + GRACE_SECONDS * self.spec.scale)
         self.on_event("start", run_)
+
+    def _end_if_complete(self, machine: Machine) -> None:
+        """The ports are not ordered among each other: await verdict and output."""
+        if self.current and self.verdict and self.splitter.ended(self.current.name):
+            data, self.verdict = self.verdict, None
+            self._end(machine, data)
 
     def _end(self, machine: Machine, data: dict) -> None:
         run_ = self.current
@@ -198,10 +204,12 @@ class _Boot:
         """The current test is over, one way or the other."""
         run_, self.current = self.current, None
         run_.seconds = time.monotonic() - self.since
+        run_.output = self.splitter.text(run_.name)
         self.on_event("end", run_)
 
     def _gone(self, status: int) -> None:
         """QEMU has ended.  Unless all was done, say why, in one sentence."""
+        self.splitter.finish()
         stuck = any(run.cause.startswith("hang") for run in self.pending.values())
         if self.done or stuck:
             missing = "fewer results than planned: the guest ended its job without this test"

@@ -74,6 +74,11 @@ class Timeout:
 Event = Union[Verdict, Output, Files, Exit, Timeout]
 
 
+def pid_file(setup: Setup) -> Path:
+    """Where the process id of QEMU is found while the machine runs."""
+    return setup.console.with_suffix(".pid")
+
+
 def kernel_cmdline(setup: Setup) -> str:
     """Kernel parameters; on an emulated machine the watchdogs get more time,
     because the host may leave a virtual CPU without a real one for long."""
@@ -117,7 +122,7 @@ def command(setup: Setup, port_fds: List[int]) -> List[str]:
     args = ["setpriv", "--pdeathsig", "KILL", "--", setup.qemu,
             "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
             "-accel", accel, "-cpu", "max,pdpe1gb=off",
-            "-smp", str(setup.cpus), "-m", f"{setup.memory}M", *_nodes(setup),
+            "-smp", f"{setup.cpus},sockets=2,cores={setup.cpus // 2}", "-m", f"{setup.memory}M", *_nodes(setup),
             "-kernel", str(setup.kernel), "-append", kernel_cmdline(setup),
             "-drive", f"file={_quoted(setup.image)},format=raw,if=virtio,snapshot=on",
             "-device", "virtio-rng-pci", "-device", "virtio-serial-pci",
@@ -169,6 +174,8 @@ class Machine:
             start_new_session=not self.setup.interactive)
         for _ours, other in pairs:
             other.close()
+        if not self.setup.interactive:
+            pid_file(self.setup).write_text(f"{self.process.pid}\n")
 
     def _log(self):
         """QEMU's own messages, next to the console log."""
@@ -217,6 +224,7 @@ class Machine:
         if self.process and self.process.poll() is None:
             self.process.kill()
             self.process.wait()
+        pid_file(self.setup).unlink(missing_ok=True)
         for key in list(self._selector.get_map().values()):
             self._selector.unregister(key.fileobj)
             key.fileobj.close()

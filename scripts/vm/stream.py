@@ -6,7 +6,7 @@ or "@NONCE end NAME" between them, always after a newline of its own.  The nonce
 is new for every boot, so no test can print such a line.
 """
 
-from typing import Callable, Dict, List, Optional
+from typing import Callable, Dict, List, Optional, Set
 
 
 class Splitter:
@@ -19,6 +19,7 @@ class Splitter:
         self._current = ""
         self._rest = b""
         self._blank = False     # an empty line that may belong to a marker
+        self._ended: Set[str] = set()
 
     def feed(self, data: bytes) -> None:
         """Take the next bytes of the port."""
@@ -35,6 +36,10 @@ class Splitter:
             self._line(self._rest.decode(errors="replace"))
             self._rest = b""
 
+    def ended(self, test: str) -> bool:
+        """The end marker of the test was seen: its output is complete."""
+        return test in self._ended
+
     def text(self, test: str) -> str:
         """What the test printed so far."""
         return "".join(line + "\n" for line in self._lines.get(test, []))
@@ -43,6 +48,8 @@ class Splitter:
         what, _, name = text.partition(" ")
         self._blank = False
         self._current = name if what == "start" else ""
+        if what == "end":
+            self._ended.add(name)
 
     def _line(self, line: str) -> None:
         if self._blank:

@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: GPL-2.0
+"""make run: boot and run users' jobs, live on this terminal.
+
+SCENARIO names the ones to run (default: all).
+"""
+
+import os
+from typing import Dict
+
+from kernel import flavour as kernels
+from vm import job, parsers, paths, report, splat, suite, table
+from vm.errors import Failure
+from vm.results import FAIL, PASS, total
+
+
+def chosen():
+    """The scenarios that SCENARIO asks for."""
+    known = {test.name: test for test in table.scenarios()}
+    names = (os.environ.get("SCENARIO") or " ".join(known)).split()
+    for name in names:
+        if name not in known:
+            raise Failure(f"There is no scenario '{name}', only {', '.join(known) or 'none'}.")
+    return [known[name] for name in names]
+
+
+def environment() -> Dict[str, str]:
+    """What the scenarios want to be told."""
+    import scenario
+    return getattr(scenario, "environment", dict)()
+
+
+def main() -> int:
+    """Run; exit status 0 only if every scenario passed and no splat came."""
+    import scenario
+    flavour = kernels.from_environment()
+    guest = suite.Guest(flavour, paths.RESULTS / f"{flavour.name}-run")
+    print("\n".join(guest.head()) + "\n", flush=True)
+    runs = job.run(chosen(), guest.spec(environment=environment()), on_line=_show)
+    groups = [parsers.read(run) for run in runs]
+    suite.blame(groups, guest.setup.console, splat.allow())
+    report.write(guest.results, groups, guest.head())
+    closing = getattr(scenario, "report", None)
+    status = (closing({run.name: run for run in runs}) if closing else 0) or 0
+    for group in groups:
+        for case in group.cases:
+            if case.status == FAIL:
+                print(f"FAILED: {group.name}: {case.name}: {case.reason}")
+    print(f"\nlogs: {paths.shown(guest.results)}")
+    print(report.last_line(groups), flush=True)
+    return 1 if status or total(groups, FAIL) or not total(groups, PASS) else 0
+
+
+def _show(test: str, line: str) -> None:
+    """A line of a scenario; what the preparation says is only for the log."""
+    if test and test != "prepare":
+        print(line, flush=True)

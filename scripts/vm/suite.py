@@ -1,0 +1,203 @@
+# SPDX-License-Identifier: GPL-2.0
+"""make test: build, boot, run, judge, report.
+
+Environment: KERNEL=ours|base, DEBUG=1, T=names or patterns, SUBSET=ci,
+RECORD=1, ACCEL=kvm|tcg.
+"""
+
+import fnmatch
+import os
+import shutil
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Dict, List, Optional, Sequence
+
+from kernel import build as kernel_build
+from kernel import flavour as kernels
+from vm import accel, conformance, hosttests, image, job, parsers, paths, record, report
+from vm import selftests, splat, table
+from vm.errors import Failure
+from vm.machine import Setup
+from vm.results import FAIL, PASS, Group, total
+from vm.table import Test
+
+SCALE = {"kvm": 1, "tcg": 4}
+DEBUG_SCALE = 4
+
+
+def wanted(name: str) -> str:
+    """A variable of the command line, "" when unset."""
+    return os.environ.get(name, "")
+
+
+def selected(names: Sequence[str]) -> List[str]:
+    """Those names that T asks for; all when it asks for none."""
+    patterns = wanted("T").split()
+    if not patterns:
+        return list(names)
+    return [name for name in names
+            if any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)]
+
+
+class Guest:
+    """A kernel, built, with its image and the machine to boot it on."""
+
+    def __init__(self, flavour: kernels.Flavour, results: Optional[Path] = None):
+        self.flavour = flavour
+        self.results = results or paths.RESULTS / flavour.name
+        shutil.rmtree(self.results, ignore_errors=True)
+        self.results.mkdir(parents=True)
+        kernel = kernel_build.build(flavour)
+        selftests.build_base(kernels.source_tree(kernels.named("base")))
+        if flavour.source == "ours":
+            selftests.build_ours(kernels.source_tree(flavour))
+        self.setup = Setup(kernel=kernel, image=image.build(flavour.name, kernel),
+                           console=self.results / "console.log",
+                           memory=6144 if flavour.debug else 4608)
+        probe = replace(self.setup, console=self.results / "probe.log")
+        self.choice = accel.choose(probe)
+        self.setup = replace(self.setup, accel=self.choice.accel)
+
+    def spec(self, **more) -> job.Spec:
+        """How to run jobs in this guest."""
+        scale = SCALE[self.setup.accel] * (DEBUG_SCALE if self.flavour.debug else 1)
+        return job.Spec(self.setup, self.results / "files", scale=scale,
+                        debug=self.flavour.debug, **more)
+
+    def head(self) -> List[str]:
+        """What was tested, and on what."""
+        return [f"kernel: {self.flavour.name} ({paths.shown(self.setup.kernel)})",
+                str(self.choice)]
+
+
+def choose(flavour: kernels.Flavour) -> List[Test]:
+    """The tests of the table that this run is about."""
+    tests = table.everything(flavour.source)
+    if not flavour.debug:
+        tests = [test for test in tests if "debug" not in test.needs]
+    if wanted("SUBSET"):
+        tests = [test for test in tests if wanted("SUBSET") in test.subsets]
+    if wanted("RECORD"):
+        tests = [test for test in tests if test.conformance]
+    names = set(selected([test.name for test in tests]))
+    return [test for test in tests if test.name in names]
+
+
+def complete() -> bool:
+    """Nothing was left out on request."""
+    return not (wanted("T") or wanted("SUBSET"))
+
+
+def main() -> int:
+    """Run; the exit status tells the truth."""
+    flavour = kernels.from_environment()
+    if wanted("RECORD") and (flavour.source != "base" or not complete()):
+        raise Failure("RECORD=1 records the base, and all of it: use it with KERNEL=base, "
+                      "without T and SUBSET.")
+    guest = Guest(flavour)
+    print("\n".join(guest.head()) + "\n", flush=True)
+    groups = _host_tests(guest)
+    tests = choose(flavour)
+    if tests:
+        groups += run_in_guest(guest, tests)
+    return finish(guest, groups)
+
+
+def _host_tests(guest: Guest) -> List[Group]:
+    """Tests of the tooling itself; not part of a subset or a record."""
+    if wanted("SUBSET") or wanted("RECORD"):
+        return []
+    groups = []
+    for name in selected(list(hosttests.TESTS)):
+        group = hosttests.TESTS[name](guest.setup, guest.results)
+        print(report.group_line(group), flush=True)
+        groups.append(group)
+    return groups
+
+
+def run_in_guest(guest: Guest, tests: List[Test]) -> List[Group]:
+    """Run, parse, and add what the kernel log and the record have to say."""
+    spec = guest.spec()
+
+    def shown(what: str, run: job.TestRun) -> None:
+        if what == "end":
+            print("\r" + report.group_line(parsers.read(run)), flush=True)
+        elif sys.stdout.isatty():
+            print(f"{run.name} ...", end="", flush=True)
+
+    runs = job.run(tests, spec, on_event=shown)
+    for run in runs:
+        _keep_output(guest.results, run)
+    groups = [parsers.read(run) for run in runs]
+    allowed = blame(groups, guest.setup.console, _usable_allow_rules(guest.flavour))
+    if guest.flavour.source == "ours":
+        groups += _compare(groups)
+    elif wanted("RECORD"):
+        record.save(groups, allowed)
+        print(f"recorded in {paths.shown(record.RECORD)}")
+    return groups
+
+
+def _keep_output(results: Path, run: job.TestRun) -> None:
+    where = results / "output"
+    where.mkdir(exist_ok=True)
+    (where / f"{run.name}.txt").write_text(run.output)
+
+
+def _usable_allow_rules(flavour: kernels.Flavour) -> List[splat.Rule]:
+    """On the base all; on ours those that the base's log needed as well."""
+    rules = splat.allow()
+    if flavour.source == "base":
+        return rules
+    seen = (record.load() or {}).get("allowed_splats", {})
+    return [rule for rule in rules if rule.pattern.pattern in seen]
+
+
+def blame(groups: List[Group], console: Path, allowed: List[splat.Rule]) -> Dict[str, str]:
+    """Fail the tests during which the kernel complained."""
+    with open(console, errors="replace") as lines:
+        splats, passed = splat.scan(lines, splat.deny(), allowed)
+    by_name = {group.name: group for group in groups}
+    for found in splats:
+        name = found.test.replace("after ", "", 1)
+        group = by_name.get(name)
+        if group is None:
+            group = by_name[name] = Group(name)
+            groups.append(group)
+        group.fail("kernel log", f"splat: {found.line}")
+        group.output += "\n".join(["", "kernel log:", found.line, *found.excerpt, ""])
+    return passed
+
+
+def _compare(groups: List[Group]) -> List[Group]:
+    """Against the record; a record that does not fit is a failure."""
+    if not record.conformance(groups):
+        return []
+    known = record.load()
+    problem = record.problem(known, record.stamp())
+    if problem:
+        group = Group("record")
+        group.fail("recorded base results", problem)
+        return [group]
+    record.compare(known, groups)
+    return []
+
+
+def finish(guest: Guest, groups: List[Group]) -> int:
+    """Write the reports and print the summary."""
+    if not groups:
+        raise Failure(f"No test matches T='{wanted('T')}' SUBSET='{wanted('SUBSET')}'; "
+                      f"'make test' without them lists all.")
+    report.write(guest.results, groups, guest.head())
+    known = record.load()
+    if complete() and guest.flavour.name == "ours" and known:
+        conformance.write(known, groups)
+    failed = total(groups, FAIL)
+    print("\n" + report.summary(groups, guest.head()).rsplit("\n\n", 1)[0])
+    print(f"\nreports and logs: {paths.shown(guest.results)}")
+    if failed:
+        print(f"kernel log: {paths.shown(guest.setup.console)}; "
+              f"output of the tests: {paths.shown(guest.results / 'output')}")
+    print(report.last_line(groups), flush=True)
+    return 1 if failed or not total(groups, PASS) else 0
