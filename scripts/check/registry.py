@@ -40,6 +40,8 @@ GATES: List[Gate] = [
     Gate("docs", "our pages build without a warning", docs.run),
     Gate("sparse", "no new sparse warning", warnings.sparse),
     Gate("w1", "no new compiler warning with W=1", warnings.compiler),
+    Gate("mails", "git am applies the mails and gives the same tree",
+         seriesrules.mails, fast=False),
     Gate("i386", "touched files build for 32 bits", cross.i386, fast=False),
     Gate("nommu", "touched files build without an MMU", cross.nommu,
          fast=False),

@@ -8,7 +8,7 @@ from check import steps
 from check.context import Context
 from check.gates import (funcdoc, maintainers, originality, prose, python,
                          shell, sizes, spdx, untouched)
-from check.result import Skip
+from check.result import Report, Skip
 
 MAINTAINERS = """\
 List
@@ -123,16 +123,27 @@ class Originality(CheckCase):
         self.theirs = theirs.splitlines(True)
         self.mine = [f"\twrite_it_anew_and_own({i});\n" for i in range(95)]
 
-    def test_limit(self):
-        self.step("one", {"mm/new.c": "".join(self.mine + self.theirs[:5])})
+    def replace(self, new):
+        self.step("new", {"mm/new.c": new, "mm/userfaultfd.c": None})
+
+    def test_below_the_limit(self):
+        self.replace("".join(self.mine + self.theirs[:5]))
         self.assert_none(originality.run)
-        self.step("one", {"mm/new.c": "".join(self.mine + self.theirs[:6])})
+
+    def test_above_the_limit(self):
+        self.replace("".join(self.mine + self.theirs[:6]))
         self.assert_one(originality.run, "mm/new.c", "5.9 %")
 
     def test_short_lines_and_blanks(self):
-        squeezed = self.theirs[0].strip() + "\n"
-        self.step("one", {"mm/new.c": "}\n" * 50 + squeezed})
+        self.replace("}\n" * 50 + self.theirs[0].strip() + "\n")
         self.assert_one(originality.run, "100.0 %")
+
+    def test_told_but_not_judged_while_both_are_there(self):
+        self.step("new", {"mm/new.c": "".join(self.theirs)})
+        report = Report()
+        originality.run(self.ctx, report)
+        self.assertEqual(report.findings, [])
+        self.assertIn("100 of 100 lines, 100.0 %", report.notes[0])
 
 
 class Maintainers(CheckCase):
