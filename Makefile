@@ -15,7 +15,7 @@ PY := /usr/bin/env python3
 run: ; @scripts/setup source build vm && $(PY) -m vm run
 test: ; @scripts/setup source build vm && $(PY) -m vm test
 shell: ; @scripts/setup source build vm && $(PY) -m vm shell
-check: ; @scripts/setup source build check && $(PY) -m check
+check: ; @scripts/setup source build vm check && $(PY) -m check
 tree: ; @scripts/setup source && $(PY) -m series tree
 refresh: ; @$(PY) -m series refresh
 series: ; @scripts/setup source && $(PY) -m series mails

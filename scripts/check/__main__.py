@@ -36,6 +36,11 @@ def chosen(names: List[str], fast: bool) -> List[Gate]:
     return [gate for gate in GATES if gate.fast or not fast]
 
 
+def left_out(gates: List[Gate]) -> List[str]:
+    """Return the names of the gates that will not run."""
+    return [gate.name for gate in GATES if gate not in gates]
+
+
 def main(argv: List[str]) -> int:
     """Run the gates and return the exit status."""
     args = arguments(argv)
@@ -46,7 +51,7 @@ def main(argv: List[str]) -> int:
         return 0
     try:
         gates = chosen(args.gates, args.fast)
-        return run_gates(gates, Context(fast=args.fast), Exceptions())
+        return run_gates(gates, Context(), Exceptions(), left_out(gates))
     except Broken as why:
         print(f"check: {why}", file=sys.stderr)
         return 2

@@ -18,9 +18,8 @@ REPO = Path(__file__).resolve().parents[2]
 class Context:
     """The repository, the generated tree, and the directories for work."""
 
-    def __init__(self, repo: Path = REPO, fast: bool = False) -> None:
+    def __init__(self, repo: Path = REPO) -> None:
         self.repo = repo
-        self.fast = fast
         self.build = repo / "build"
         self.linux = self.build / "linux"
         self.base = self.build / "linux-base"

@@ -3,7 +3,7 @@
 
 import time
 import traceback
-from typing import List, Protocol
+from typing import List, Protocol, Sequence
 
 from .context import Context
 from .exceptions import Exceptions
@@ -73,7 +73,7 @@ def summary(results: List[Result]) -> str:
 
 
 def run_gates(gates: List[AnyGate], ctx: Context,
-              accepted: Exceptions) -> int:
+              accepted: Exceptions, left_out: Sequence[str] = ()) -> int:
     """Run the gates, print as they end, and return the exit status."""
     results = []
     for gate in gates:
@@ -90,5 +90,7 @@ def run_gates(gates: List[AnyGate], ctx: Context,
     skipped = [r for r in results if r.status == SKIPPED]
     for result in skipped:
         print(f"skipped: {result.gate}: {result.note}")
+    if left_out:
+        print("not asked for: " + " ".join(left_out))
     print(summary(results), flush=True)
     return 1 if failed else 0

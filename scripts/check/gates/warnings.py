@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """sparse and W=1 on touched objects: one build gives both."""
 
+from .. import tools
 from ..context import Context
 from ..lint import Lint, Machine, Warning
 from ..result import Report
@@ -10,6 +11,7 @@ LINT = Machine("lint", "x86", "allnoconfig", lint_args=("C=2", "W=1"))
 
 def report_kind(lint: Lint, report: Report, gcc: bool) -> dict:
     """Report the new warnings of the compiler, or of sparse."""
+    tools.need("sparse")
     result = lint.ours()
     said = sorted({Warning(*said) for said in result["said"]})
     for warning in lint.new(w for w in said if w.is_gcc == gcc):
