@@ -42,17 +42,23 @@ class Git:
 
     def __init__(self, top: Path, **env: str):
         self.top = Path(top)
-        self.env = dict(clean_env(), **env)
+        # Never fall back to a repository around the one that was meant.
+        above = str(self.top.resolve().parent)
+        self.env = dict(clean_env(), GIT_CEILING_DIRECTORIES=above, **env)
 
     def private(self, index: Path) -> "Git":
         return Git(self.top, GIT_INDEX_FILE=str(index))
 
     def run(self, *args, stdin: bytes = b"", env: dict = None):
         """Run git whatever its exit status."""
-        return subprocess.run(
-            ["git", *ISOLATED, *args], cwd=self.top, input=stdin,
-            env=dict(self.env, **(env or {})), stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE, check=False)
+        try:
+            return subprocess.run(
+                ["git", *ISOLATED, *args], cwd=self.top, input=stdin,
+                env=dict(self.env, **(env or {})), stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE, check=False)
+        except FileNotFoundError:
+            raise SeriesError("git is missing: run apt-get install "
+                              "git.") from None
 
     def raw(self, *args, stdin: bytes = b"", env: dict = None) -> bytes:
         done = self.run(*args, stdin=stdin, env=env)

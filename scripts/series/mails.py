@@ -5,7 +5,6 @@ The cover letter has no diff, so its name does not end in .patch:
 `git am build/series/*.patch` must work as it stands.
 """
 
-import shutil
 import tempfile
 import textwrap
 from pathlib import Path
@@ -104,22 +103,23 @@ def applied_tree(found: source.Source, mails: list, objects: Path) -> str:
 def check_mails(repo: Repo, found: source.Source, base: str,
                 steps: list) -> list:
     """The mails give the tree that make tree gives; slow, so remembered."""
-    known, head = state.load(repo), steps[-1][1] if steps else ""
-    if not steps or known.checked.get("mails") == head:
+    head = steps[-1][1]
+    if state.load(repo).checked.get("mails") == head:
         return []
-    where = tree.fresh_directory(repo.build / "series.check")
+    objects = repo.tree / ".git" / "objects"
     try:
-        names = write_mails(repo, base, steps, where)
-        applied = applied_tree(found, [where / name for name in names
-                                       if name != COVER],
-                               repo.tree / ".git" / "objects")
+        with tempfile.TemporaryDirectory(dir=repo.build) as name:
+            where = Path(name)
+            names = write_mails(repo, base, steps, where)
+            sent = [where / name for name in names if name != COVER]
+            applied = applied_tree(found, sent, objects)
     except SeriesError as error:
         return [str(error)]
-    finally:
-        shutil.rmtree(where, ignore_errors=True)
     if applied != Git(repo.tree).tree_id(head):
         return ["the mails give another tree than make tree when applied "
                 "with git am: run make series and compare."]
-    known.checked["mails"] = head
-    state.save(repo, known)
+    with state.lock(repo):
+        known = state.load(repo)
+        known.checked["mails"] = head
+        state.save(repo, known)
     return []

@@ -4,7 +4,7 @@
 import os
 import subprocess
 
-from . import mails, maintainers, merge, model, patch, refresh, rules, \
+from . import mails, merge, model, patch, refresh, rules, \
     source, state, tree
 from .git import Git
 from .model import KERNEL_DIRS, Repo, Series, SeriesError
@@ -12,20 +12,21 @@ from .model import KERNEL_DIRS, Repo, Series, SeriesError
 # How many lines one step may change in the files that everybody edits, so
 # that our code stays in our files and the series can follow the base.
 HOT_FILES = {
-    "fs/userfaultfd.c": (60, "replaced by our own; until then only calls"),
-    "include/linux/mm.h": (40, "every file includes it"),
-    "include/linux/mm_types.h": (20, "the layout of every page and mm"),
-    "mm/gup.c": (40, "the rules for pins are subtle and change often"),
-    "mm/huge_memory.c": (60, "the fault and split paths"),
-    "mm/hugetlb.c": (60, "the fault path"),
-    "mm/khugepaged.c": (40, "the collapse paths"),
-    "mm/madvise.c": (80, "new advice is named in several tables"),
-    "mm/memory.c": (60, "the fault path, changed by every release"),
-    "mm/mmap.c": (20, "split and merge of mappings"),
-    "mm/rmap.c": (40, "every walk goes through it"),
+    "fs/userfaultfd.c": (40, "to be replaced as a whole; until then calls"),
+    "include/linux/mm.h": (20, "every file includes it"),
+    "include/linux/mm_types.h": (10, "the layout of every page, VMA and mm"),
+    "mm/gup.c": (30, "its rules for pins change often"),
+    "mm/huge_memory.c": (40, "the fault and split paths"),
+    "mm/hugetlb.c": (40, "the fault path and its locks"),
+    "mm/khugepaged.c": (30, "the collapse paths"),
+    "mm/madvise.c": (40, "a new advice is named in several tables"),
+    "mm/memory.c": (40, "the fault path; every release changes it"),
+    "mm/mmap.c": (20, "split and merge of VMAs"),
+    "mm/mremap.c": (30, "page tables move here under several locks"),
+    "mm/rmap.c": (30, "every walk goes through it"),
     "mm/shmem.c": (40, "the fault path"),
-    "mm/swapfile.c": (20, "nothing of ours belongs there"),
-    "mm/userfaultfd.c": (60, "replaced by our own; until then only calls"),
+    "mm/userfaultfd.c": (40, "to be replaced as a whole; until then calls"),
+    "mm/vmscan.c": (20, "reclaim"),
 }
 
 
@@ -75,23 +76,6 @@ def authors(repo: Repo, steps: dict) -> list:
     return breaches
 
 
-def maintainer_entries(repo: Repo) -> list:
-    if not repo.maintainers.exists():
-        return ["MAINTAINERS is missing: write our entries in kernel format."]
-    text = patch.decode(repo.maintainers.read_bytes())
-    breaches = []
-    for block in maintainers.entries(text):
-        tags = {line[:2] for line in block[1:]}
-        for tag in ("L:", "S:", "F:"):
-            if tag not in tags:
-                breaches.append(f"MAINTAINERS: {block[0]} has no {tag} line.")
-        if "M:" in tags:
-            breaches.append(f"MAINTAINERS: {block[0]} has an M: line: nobody "
-                            "was asked to be that maintainer.")
-    return breaches or ([] if maintainers.entries(text) else
-                        ["MAINTAINERS has no entry in kernel format."])
-
-
 def repository_files(repo: Repo) -> list:
     """Files in kernel directories; what git ignores is not of interest."""
     listed = git_here(repo, "-c", "core.quotePath=false", "ls-files",
@@ -107,7 +91,7 @@ def repository_files(repo: Repo) -> list:
 
 def unowned(repo: Repo, series: Series) -> list:
     added = series.added()
-    return [f"{path} lies in a kernel directory, but no step owns it: write "
+    return [f"{path}: no step owns this file of a kernel directory: write "
             f"+{path} at its step in series."
             for path in repository_files(repo)
             if path not in added and not rules.is_own(path)]
@@ -152,14 +136,14 @@ def built(repo: Repo, series: Series, with_mails: bool) -> list:
             breaches = []
             if found.pinned:
                 head = steps[-1][1] if steps else base
-                breaches += unstable(repo, series, base, head)
-            else:
-                tree.say(found.warning)
-            if with_mails:
-                breaches += mails.check_mails(repo, found, base, steps)
-            return breaches
+                breaches = unstable(repo, series, base, head)
     except SeriesError as error:
-        return [str(error)]
+        return str(error).split("\n")
+    if found.warning:
+        tree.say(found.warning)
+    if with_mails and steps:
+        breaches += mails.check_mails(repo, found, base, steps)
+    return breaches
 
 
 def check(repo: Repo = None, with_mails: bool = False) -> list:
@@ -173,5 +157,4 @@ def check(repo: Repo = None, with_mails: bool = False) -> list:
     steps = refresh.known_mails(repo, series)
     late = [] if breaches else built(repo, series, with_mails)
     return (breaches + caps(steps) + authors(repo, steps)
-            + maintainer_entries(repo) + unowned(repo, series)
-            + stray_patches(repo, series) + late)
+            + unowned(repo, series) + stray_patches(repo, series) + late)

@@ -83,6 +83,16 @@ def known_mails(repo: Repo, series: Series) -> dict:
     return mails
 
 
+def name_by(what, found: list, mails: dict) -> None:
+    """Name the commits that have `what` in common with a step's mail."""
+    taken = {commit.name for commit in found}
+    free = {what(mail): name for name, mail in reversed(mails.items())
+            if name not in taken}
+    for commit in found:
+        if not commit.name:
+            commit.name = free.pop(what(commit.mail), "")
+
+
 def name_by_id(found: list, known: state.State) -> None:
     """A commit that make tree made and nobody touched keeps its name."""
     names = {commit: name for name, commit in known.steps}
@@ -94,14 +104,10 @@ def name_by_id(found: list, known: state.State) -> None:
 
 
 def name_commits(found: list, mails: dict, known: state.State) -> None:
-    free = dict(mails)
-    for same in (lambda m: m.subject, lambda m: (m.author, m.date)):
-        for commit in found:
-            for name, mail in free.items():
-                if not commit.name and same(mail) == same(commit.mail):
-                    commit.name = name
-                    del free[name]
-                    break
+    name_by(lambda mail: mail.subject, found, mails)
+    last = model.parse_series(known.series).names()
+    name_by(lambda mail: (mail.author, mail.date), found,
+            {name: mail for name, mail in mails.items() if name in last})
     name_by_id(found, known)
     for commit in found:
         commit.name = commit.name or slug(commit.mail.subject)
@@ -310,6 +316,13 @@ def take_over(repo: Repo, git: Git, base: str) -> list:
     return new.notes
 
 
+def forgotten(git: Git) -> list:
+    """New files in the tree that nobody committed."""
+    paths = git.out("ls-files", "-z", "--others", "--exclude-standard")
+    return [f"note: build/linux/{path} is not committed, so it is not taken "
+            "over." for path in filter(None, paths.split("\0"))]
+
+
 def refresh(repo: Repo = None) -> None:
     """Export build/linux into the repository."""
     repo = repo or model.default_repo()
@@ -322,5 +335,6 @@ def refresh(repo: Repo = None) -> None:
             raise SeriesError(why)
         base = tree.ensure_base(repo, source.verify(model.load_base(repo)))
         notes = take_over(repo, git, base)
+        notes += forgotten(git)
     for note in notes:
         tree.say(note)

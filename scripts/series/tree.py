@@ -100,12 +100,15 @@ def unfinished(repo: Repo) -> str:
     return ""
 
 
-def uncommitted(git: Git) -> str:
-    changed = git.out("status", "--porcelain", "--untracked-files=no")
-    if not changed:
+def uncommitted(git: Git, among: set = None) -> str:
+    """Uncommitted changes, in these files or in any, as a sentence or ''."""
+    changed = git.out("diff", "--name-only", "--no-renames", "-z", "HEAD")
+    found = sorted(path for path in changed.split("\0") if path
+                   and (among is None or path in among))
+    if not found:
         return ""
-    return (f"build/linux has uncommitted changes ({changed.split()[1]}): "
-            "commit them there and run make refresh, or undo them.")
+    return (f"build/linux has uncommitted changes ({found[0]}): commit them "
+            "there and run make refresh, or undo them.")
 
 
 def unrefreshed(git: Git, known: state.State, head: str) -> str:
@@ -118,16 +121,21 @@ def unrefreshed(git: Git, known: state.State, head: str) -> str:
 
 
 def move(repo: Repo, git: Git, known: state.State, target: str) -> None:
-    """Bring the work tree to target, touching only what differs."""
+    """Bring the work tree to target, touching only what differs.
+
+    Uncommitted changes to other files stay as they are.
+    """
     head = git.commit_id("HEAD")
     if head == target:
         return
-    same = git.tree_id(head) == git.tree_id(target)
+    git.run("update-index", "-q", "--refresh")
+    differs = set(git.out("diff-tree", "-r", "-z", "--name-only",
+                          "--no-renames", head, target).split("\0"))
     why = (unfinished(repo) or unrefreshed(git, known, head)
-           or (not same and uncommitted(git)))
+           or uncommitted(git, differs))
     if why:
         raise SeriesError(why)
-    git.raw("reset", "-q", "--soft" if same else "--keep", target)
+    git.raw("reset", "-q", "--keep", target)
 
 
 def in_step(repo: Repo, known: state.State, key: str) -> bool:
@@ -140,12 +148,25 @@ def in_step(repo: Repo, known: state.State, key: str) -> bool:
     return True
 
 
+def moving_hint(git: Git, base: str) -> str:
+    """How to bring commits over that stand on another base."""
+    root = git.out("rev-list", "--max-parents=0", "HEAD")
+    if git.tree_id(root) == git.tree_id(base):
+        return ""
+    return (f"\nThe base changed: in build/linux, git rebase --onto base "
+            f"{root[:12]} stops where hunks fail; then run make refresh.")
+
+
 def build(repo: Repo, series: model.Series, found: source.Source) -> tuple:
     """(base commit, [(step name, commit)]); no work tree is moved."""
     rules.require(rules.structure(repo, series))
     base = ensure_base(repo, found)
-    builder = commits.Builder(Git(repo.tree), repo, series, found.pinned)
-    return base, builder.build(base)
+    git = Git(repo.tree)
+    builder = commits.Builder(git, repo, series, found.pinned)
+    try:
+        return base, builder.build(base)
+    except SeriesError as error:
+        raise SeriesError(f"{error}{moving_hint(git, base)}") from None
 
 
 def update(repo: Repo) -> state.State:
@@ -185,20 +206,27 @@ def steps(repo: Repo = None) -> list:
         return [tuple(step) for step in update(repo).steps]
 
 
+def check_out_base(repo: Repo, git: Git, commit: str) -> None:
+    """A work tree at the base; it appears only when complete."""
+    say("checking out the unmodified base (once)")
+    new = repo.base_tree.with_name("linux-base.new")
+    for left in (new, repo.base_tree):
+        shutil.rmtree(left, ignore_errors=True)
+    git.raw("worktree", "prune")
+    git.raw("worktree", "add", "-q", "--detach", str(new), commit)
+    git.raw("worktree", "move", str(new), str(repo.base_tree))
+
+
 def base_tree(repo: Repo = None) -> Path:
     """The unmodified base source as a work tree; returns its path."""
     repo = repo or model.default_repo()
     with state.lock(repo):
         found = source.verify(model.load_base(repo))
         commit = ensure_base(repo, found)
-        git = Git(repo.tree)
-        if not repo.base_tree.exists():
-            say("checking out the unmodified base (once)")
-            git.raw("worktree", "prune")
-            git.raw("worktree", "add", "-q", "--detach", str(repo.base_tree),
-                    commit)
         here = Git(repo.base_tree)
-        if here.commit_id("HEAD") != commit:
+        if not repo.base_tree.exists() or not here.commit_id("HEAD"):
+            check_out_base(repo, Git(repo.tree), commit)
+        elif here.commit_id("HEAD") != commit:
             here.raw("reset", "-q", "--keep", commit)
     if found.warning:
         say(found.warning)

@@ -59,6 +59,9 @@ class FakeRepo(unittest.TestCase):
         self.heard = []
         self.write("MAINTAINERS", OURS)
 
+    def series(self):
+        return model.load(self.repo)
+
     def hear(self, text: str) -> None:
         self.heard.append(text)
 
