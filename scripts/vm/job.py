@@ -117,7 +117,7 @@ class _Boot:
         self.splitter = Splitter(self.nonce, on_line)
         self.ready = self.done = self.timed_out = False
         self.current: Optional[TestRun] = None
-        self.verdict: Optional[dict] = None     # "end", while output is still under way
+        self.verdicts: Deque[dict] = deque()    # not acted on yet
         self.since = 0.0
         self.allowed = 0.0                  # seconds until the next Timeout
         self.broken = ""
@@ -147,15 +147,25 @@ class _Boot:
     def _handle(self, machine: Machine, event) -> None:
         if isinstance(event, Output):
             self.splitter.feed(event.data)
-            self._end_if_complete(machine)
+            self._act(machine)
         elif isinstance(event, Files):
             self._take_files(event.data)
         elif isinstance(event, Verdict):
-            self._verdict(machine, event.data)
+            self.verdicts.append(event.data)
+            self._act(machine)
         elif isinstance(event, Timeout):
             self.timed_out = True
         elif isinstance(event, Exit):
             self._gone(event.status)
+
+    def _act(self, machine: Machine) -> None:
+        """Act on the verdicts in order.  The ports are not ordered among each
+        other, so the end of a test waits until all of its output is here."""
+        while self.verdicts:
+            data = self.verdicts[0]
+            if data.get("event") == "end" and not self.splitter.ended(str(data.get("test"))):
+                return
+            self._verdict(machine, self.verdicts.popleft())
 
     def _verdict(self, machine: Machine, data: dict) -> None:
         kind = data.get("event")
@@ -168,8 +178,7 @@ class _Boot:
             self.announced.append((str(data.get("test")), int(data.get("bytes", 0))))
             self._take_files(b"")
         elif kind == "end" and self.current and data.get("test") == self.current.name:
-            self.verdict = data
-            self._end_if_complete(machine)
+            self._end(machine, data)
         elif kind == "broken":
             self.broken = str(data.get("reason"))
         elif kind == "done":
@@ -181,12 +190,6 @@ class _Boot:
         run_.started = True
         self._allow(machine, limit(run_.test, self.spec) + GRACE_SECONDS * self.spec.scale)
         self.on_event("start", run_)
-
-    def _end_if_complete(self, machine: Machine) -> None:
-        """The ports are not ordered among each other: await verdict and output."""
-        if self.current and self.verdict and self.splitter.ended(self.current.name):
-            data, self.verdict = self.verdict, None
-            self._end(machine, data)
 
     def _end(self, machine: Machine, data: dict) -> None:
         run_ = self.current

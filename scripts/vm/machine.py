@@ -167,19 +167,17 @@ class Machine:
         for name, (ours, _theirs) in zip(PORTS, pairs):
             self._selector.register(ours, selectors.EVENT_READ, _Port(name, ours))
         theirs = [pair[1].fileno() for pair in pairs]
-        self.process = subprocess.Popen(
-            command(self.setup, theirs), pass_fds=theirs,
-            stdin=None if self.setup.interactive else subprocess.DEVNULL,
-            stderr=None if self.setup.interactive else self._log(),
-            start_new_session=not self.setup.interactive)
+        if self.setup.interactive:
+            self.process = subprocess.Popen(command(self.setup, []))
+            return
+        # QEMU's own messages go next to the console log.
+        with open(self.setup.console.with_suffix(".qemu"), "ab") as messages:
+            self.process = subprocess.Popen(
+                command(self.setup, theirs), pass_fds=theirs, stdin=subprocess.DEVNULL,
+                stderr=messages, start_new_session=True)
         for _ours, other in pairs:
             other.close()
-        if not self.setup.interactive:
-            pid_file(self.setup).write_text(f"{self.process.pid}\n")
-
-    def _log(self):
-        """QEMU's own messages, next to the console log."""
-        return open(self.setup.console.with_suffix(".qemu"), "ab")
+        pid_file(self.setup).write_text(f"{self.process.pid}\n")
 
     def deadline(self, seconds: float) -> None:
         """From now on, Timeout comes after so many seconds."""

@@ -32,12 +32,18 @@ def wanted(name: str) -> str:
 
 
 def selected(names: Sequence[str]) -> List[str]:
-    """Those names that T asks for; all when it asks for none."""
-    patterns = wanted("T").split()
-    if not patterns:
+    """Those names that T asks for; all when it asks for none.
+
+    A word of T is a name, a pattern, or else a part of names.
+    """
+    words = wanted("T").split()
+    if not words:
         return list(names)
-    return [name for name in names
-            if any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)]
+    chosen = set()
+    for word in words:
+        exact = fnmatch.filter(names, word)
+        chosen.update(exact or [name for name in names if word in name])
+    return [name for name in names if name in chosen]
 
 
 class Guest:
@@ -72,7 +78,7 @@ class Guest:
 
 
 def choose(flavour: kernels.Flavour) -> List[Test]:
-    """The tests of the table that this run is about."""
+    """The tests of the table for this kernel, subset and purpose."""
     tests = table.everything(flavour.source)
     if not flavour.debug:
         tests = [test for test in tests if "debug" not in test.needs]
@@ -80,8 +86,7 @@ def choose(flavour: kernels.Flavour) -> List[Test]:
         tests = [test for test in tests if wanted("SUBSET") in test.subsets]
     if wanted("RECORD"):
         tests = [test for test in tests if test.conformance]
-    names = set(selected([test.name for test in tests]))
-    return [test for test in tests if test.name in names]
+    return tests
 
 
 def complete() -> bool:
@@ -97,19 +102,20 @@ def main() -> int:
                       "without T and SUBSET.")
     guest = Guest(flavour)
     print("\n".join(guest.head()) + "\n", flush=True)
-    groups = _host_tests(guest)
     tests = choose(flavour)
+    own = [] if wanted("SUBSET") or wanted("RECORD") else list(hosttests.TESTS)
+    names = selected(own + [test.name for test in tests])
+    groups = _host_tests(guest, [name for name in own if name in names])
+    tests = [test for test in tests if test.name in names]
     if tests:
         groups += run_in_guest(guest, tests)
     return finish(guest, groups)
 
 
-def _host_tests(guest: Guest) -> List[Group]:
+def _host_tests(guest: Guest, names: List[str]) -> List[Group]:
     """Tests of the tooling itself; not part of a subset or a record."""
-    if wanted("SUBSET") or wanted("RECORD"):
-        return []
     groups = []
-    for name in selected(list(hosttests.TESTS)):
+    for name in names:
         group = hosttests.TESTS[name](guest.setup, guest.results)
         print(report.group_line(group), flush=True)
         groups.append(group)
