@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """Kernel builds of the gates: configure an O= directory, build objects."""
 
+import fcntl
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,15 +38,17 @@ class Build:
     gcc: str = "gcc"
 
     def make(self, *args: str, label: str) -> "tuple[int, List[str]]":
-        """Run make in the O= directory."""
+        """Run make in the O= directory, one at a time."""
         tools.need("ccache", self.gcc, "flex", "bison", "bc")
         self.out.mkdir(parents=True, exist_ok=True)
-        return tools.logged(
-            ["make", "-C", str(self.source), f"O={self.out}",
-             f"-j{self.ctx.jobs}", f"CC=ccache {self.gcc}",
-             *self.make_args, *args],
-            self.log, label, KBUILD_BUILD_TIMESTAMP="1970-01-01",
-            KBUILD_BUILD_USER="check", KBUILD_BUILD_HOST="check")
+        with (self.out / ".lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            return tools.logged(
+                ["make", "-C", str(self.source), f"O={self.out}",
+                 f"-j{self.ctx.jobs}", f"CC=ccache {self.gcc}",
+                 *self.make_args, *args],
+                self.log, label, KBUILD_BUILD_TIMESTAMP="1970-01-01",
+                KBUILD_BUILD_USER="check", KBUILD_BUILD_HOST="check")
 
     def must(self, *args: str, label: str) -> None:
         """Run make; a failure stops the gate."""

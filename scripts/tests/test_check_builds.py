@@ -100,6 +100,48 @@ class NewWarnings(CheckCase):
                          ["arch/arm64/b.c", "mm/c.c"])
 
 
+class Objects(CheckCase):
+
+    def objects(self, status, lines, *made):
+        out = self.root / "out"
+
+        def make(_build, *_args, label):
+            self.write(out, {path: "" for path in made})
+            return status, lines
+        build = kbuild.Build(self.ctx, self.linux, out, self.root / "log")
+        with mock.patch.object(kbuild.Build, "make", make):
+            return build.objects(["mm/a.c", "mm/b.c", "virt/kvm/c.c"],
+                                 label="test")
+
+    def test_all(self):
+        done = self.objects(0, [], "mm/a.o", "mm/b.o", "virt/kvm/c.o")
+        self.assertEqual(done.built, ["mm/a.c", "mm/b.c", "virt/kvm/c.c"])
+        self.assertEqual((done.failed, done.unselected), ([], []))
+
+    def test_not_selected_is_not_a_failure(self):
+        lines = ["make[2]: *** No rule to make target 'mm/b.o'.",
+                 "make[2]: *** No rule to make target "
+                 "'arch/x86/kvm/../../../virt/kvm/c.o'."]
+        done = self.objects(2, lines, "mm/a.o")
+        self.assertEqual(done.unselected, ["mm/b.c", "virt/kvm/c.c"])
+        self.assertEqual((done.built, done.failed), (["mm/a.c"], []))
+
+    def test_a_missing_header_is_a_failure(self):
+        lines = ["make: *** No rule to make target 'x.h', needed by 'mm/b.o'."]
+        done = self.objects(2, lines, "mm/a.o", "virt/kvm/c.o")
+        self.assertEqual((done.unselected, done.failed), ([], ["mm/b.c"]))
+
+    def test_an_old_object_does_not_count(self):
+        self.write(self.root / "out", {"mm/b.o": ""})
+        done = self.objects(2, ["mm/b.c:1: error: no"], "mm/a.o")
+        self.assertEqual(done.failed, ["mm/b.c", "virt/kvm/c.c"])
+
+    def test_make_failed_for_another_reason(self):
+        with self.assertRaisesRegex(Broken, "no space"):
+            self.objects(2, ["fatal error: no space"], "mm/a.o", "mm/b.o",
+                         "virt/kvm/c.o")
+
+
 class Walk(CheckCase):
 
     def setUp(self):
