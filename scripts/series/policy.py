@@ -2,6 +2,7 @@
 """The rules of DESIGN section 2 that only `check` asks for."""
 
 import os
+import re
 import subprocess
 
 from . import mails, merge, model, patch, refresh, rules, \
@@ -28,6 +29,10 @@ HOT_FILES = {
     "mm/userfaultfd.c": (40, "to be replaced as a whole; until then calls"),
     "mm/vmscan.c": (20, "reclaim"),
 }
+
+
+# Here a source file is built by a line in the Makefile beside it.
+BUILT_DIRS = ("arch", "fs", "lib", "mm", "virt")
 
 
 def caps(steps: dict) -> list:
@@ -121,6 +126,35 @@ def unstable(repo: Repo, series: Series, base: str, head: str) -> list:
             for path in sorted(changed)]
 
 
+def text_at(git: Git, commit: str, path: str) -> str:
+    done = git.run("cat-file", "blob", f"{commit}:{path}")
+    return patch.decode(done.stdout) if done.returncode == 0 else ""
+
+
+def is_built(git: Git, commit: str, path: str) -> bool:
+    """Does the kernel build know the file at this commit?"""
+    where, _, name = path.rpartition("/")
+    if name.endswith((".c", ".S")):
+        target = re.compile(r"(?<![\w-])" + re.escape(name[:-1] + "o") + r"\b")
+        return any(target.search(text_at(git, commit, f"{where}/{makefile}"))
+                   for makefile in ("Makefile", "Kbuild"))
+    if name.startswith("Kconfig"):
+        return git.run("grep", "-q", "-F", f'source "{path}"', commit, "--",
+                       "*Kconfig*").returncode == 0
+    return True
+
+
+def unbuilt(repo: Repo, series: Series, steps: list) -> list:
+    """A new file enters together with its Makefile or Kconfig line."""
+    git = Git(repo.tree)
+    return [f"step {name}: {path} enters, but no Makefile or Kconfig line at "
+            "this step names it: add the line here."
+            for name, commit in steps
+            for path in sorted(series.step(name).adds)
+            if path.split("/")[0] in BUILT_DIRS
+            and not is_built(git, commit, path)]
+
+
 def step_of(path: str, owner: dict) -> str:
     if path.startswith("patches/"):
         return f"step {path[len('patches/'):-len('.patch')]}: "
@@ -133,10 +167,10 @@ def built(repo: Repo, series: Series, with_mails: bool) -> list:
         found = source.verify(model.load_base(repo))
         with state.lock(repo):
             base, steps = tree.build(repo, series, found)
-            breaches = []
+            breaches = unbuilt(repo, series, steps)
             if found.pinned:
                 head = steps[-1][1] if steps else base
-                breaches = unstable(repo, series, base, head)
+                breaches += unstable(repo, series, base, head)
     except SeriesError as error:
         return str(error).split("\n")
     if found.warning:

@@ -105,8 +105,8 @@ class Maintainers(unittest.TestCase):
     def test_a_stray_entry_does_not_attract(self):
         tree = "".join(f"{name}\nL:\tx\n\n" for name in
                        ("head", "AA", "ZZ STRAY", "BB", "CC", "MM", "PP"))
-        found = maintainers.insert("top\n\n" + tree, "OO\nL:\tx\n")
-        self.assertIn("MM\nL:\tx\n\nOO\nL:\tx\n\nPP\n", found)
+        found = maintainers.insert("top\n\n" + tree, "NN\nL:\tx\n")
+        self.assertIn("MM\nL:\tx\n\nNN\nL:\tx\n\nPP\n", found)
 
     def test_two_entries(self):
         found = maintainers.insert("top\n\nBB\nL:\tx\n",

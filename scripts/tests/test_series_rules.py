@@ -281,6 +281,24 @@ class Policy(Rules):
 
     USE = Patches.USE
 
+    def test_no_makefile_line(self):
+        self.commit("mm: more files", {
+            "mm/lone.c": "x\n", "mm/more/Kconfig": "config X\n",
+            "mm/Makefile": "obj-y += memory.o new.o alone.o lone.obj\n"})
+        self.refresh()
+        for path in ("mm/lone.c", "mm/more/Kconfig"):
+            self.expect(f"step mm-more-files: {path} enters, but no Makefile "
+                        "or Kconfig line at this step names it")
+
+    def test_makefile_and_kconfig_lines(self):
+        self.commit("mm: more files", {
+            "mm/more/lone.c": "x\n", "mm/more/Kconfig": "config X\n",
+            "mm/more/Makefile": "obj-$(CONFIG_X) += lone.o\n",
+            "fs/Kconfig": 'source "mm/more/Kconfig"\n'})
+        self.refresh()
+        self.assertIn("fs/Kconfig enters", self.breaches())
+        self.assertNotIn("mm/more", self.breaches())
+
     def test_cap_in_hot_files(self):
         many = numbered(60)
         self.commit("mm: too much", {"mm/memory.c": many + numbered(21)})

@@ -4,7 +4,7 @@
 import unittest
 
 from series_fake import BASE, FakeRepo, numbered
-from series import policy
+from series import policy, tree
 from series.model import SeriesError
 
 SHIFTED = dict(BASE, **{"mm/memory.c": "line 0\n" + numbered()})
@@ -68,6 +68,14 @@ class OtherVersion(FakeRepo):
         self.heard.clear()
         self.make()
         self.assertEqual(len(self.heard), 1)
+
+    def test_base_tree_follows(self):
+        base = tree.base_tree(self.repo)
+        kept = (base / "fs/old.c").stat().st_mtime_ns
+        self.pack(SHIFTED, pin=False)
+        tree.base_tree(self.repo)
+        self.assertTrue((base / "mm/memory.c").read_text().startswith("line 0"))
+        self.assertEqual(kept, (base / "fs/old.c").stat().st_mtime_ns)
 
     def test_failing_hunk_stops_with_step_and_file(self):
         self.pack(BROKEN, pin=False)
