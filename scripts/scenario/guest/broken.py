@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Runs that are damaged on purpose, and must not pass.
+
+Each says which results it must fail and what must be said about it.
+"""
+
+from dataclasses import dataclass
+
+from .postcopy import Damage
+from .verdict import Facts, Result, judge
+
+
+@dataclass
+class Sabotage:
+    """One damaged run and what is expected of it."""
+    name: str
+    label: str              # of its logs
+    scenario: str
+    damage: Damage
+    says: str               # in the detail of the result that must fail
+    fails: str              # name of that result
+
+
+RUNS = [
+    Sabotage("a flipped byte fails a migration", "flip",
+             "postcopy", Damage(flip=True), "1 corrupted page(s)", "no page corrupted"),
+    Sabotage("a killed source is caught", "kill-source",
+             "postcopy", Damage(kill="source"),
+             "the source QEMU was killed by signal 9",
+             "migration completed"),
+    Sabotage("a killed destination is caught", "kill-destination",
+             "postcopy", Damage(kill="destination"),
+             "the destination QEMU was killed by signal 9",
+             "migration completed"),
+    Sabotage("a flipped byte fails a restore", "flip-snapshot",
+             "snapshot", Damage(flip=True), "1 corrupted page(s)", "no page corrupted"),
+]
+
+
+def assess(run: Sabotage, facts: Facts) -> Result:
+    """Was the damage noticed, and called by its name?"""
+    name = f"broken: {run.name}"
+    for result in judge(facts):
+        if not result.name.endswith(run.fails):
+            continue
+        if result.ok:
+            return Result(name, False, f"\"{result.name}\" passed")
+        said = facts.failure or result.detail
+        return Result(name, run.says in said, said)
+    return Result(name, False, f"no result is called \"{run.fails}\"")
+
+
+def plan() -> int:
+    return len(RUNS)

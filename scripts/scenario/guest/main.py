@@ -1,0 +1,172 @@
+# SPDX-License-Identifier: GPL-2.0
+"""The command inside the guest kernel: run scenarios, print KTAP, tell all."""
+
+import argparse
+import os
+import re
+import shutil
+import sys
+import tempfile
+import traceback
+from pathlib import Path
+from typing import List, Optional
+
+from . import broken, verdict
+from .accel import choose
+from .machine import HOME, QEMU, Config
+from .postcopy import Damage, Migration
+from .qmp import QMPError
+from .report import Ktap, record, story
+from .session import Failure, Session
+from .snapshot import Snapshot
+from .verdict import MIB, Facts, Result, judge
+
+SCENARIOS = {"postcopy": Migration, "snapshot": Snapshot}
+ARENA = 0.78            # of the guest's RAM; verdict.LEAST_ARENA is due
+PAGE = 4096
+REPORT = "report.txt"
+TAIL = 15               # lines of each log shown after a failure
+ALARM = re.compile(r"BUG: |WARNING: |Oops|Kernel panic|general protection|"
+                   r"Bad page|rcu: INFO|blocked for more than")
+
+
+def arguments(argv: Optional[List[str]]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="/opt/scenario/run",
+        description="Run a user's job in this kernel and judge it (KTAP).")
+    parser.add_argument("name", choices=[*SCENARIOS, "all", "broken"],
+                        help="broken: damaged runs, each must be caught")
+    parser.add_argument("--ram", type=int, metavar="MIB",
+                        default=int(os.environ.get("SCENARIO_RAM", 256)),
+                        help="RAM of the guest that moves (256)")
+    parser.add_argument("--cpus", type=int, default=2, help="its vCPUs (2)")
+    parser.add_argument("--accel", choices=["auto", "kvm", "tcg"],
+                        default="auto")
+    parser.add_argument("--flip", action="store_true",
+                        help="flip one bit of the guest's memory on the way")
+    parser.add_argument("--kill", choices=["source", "destination"],
+                        help="kill that QEMU on the way")
+    parser.add_argument("--patience", type=float, metavar="X",
+                        default=float(os.environ.get("TIME_SCALE", 10)),
+                        help="how much slower this machine is than a native "
+                        "one (TIME_SCALE, or 10)")
+    parser.add_argument("--logs", type=Path, help="where logs are kept",
+                        default=Path(os.environ.get("RESULT_DIR",
+                                                    "/tmp/scenario")))
+    options = parser.parse_args(argv)
+    if not 128 <= options.ram <= 2048:
+        parser.error("--ram: between 128 and 2048 (MiB)")
+    return options
+
+
+def missing() -> Optional[str]:
+    """What the image lacks, in one sentence; None when all is there."""
+    if not shutil.which(QEMU):
+        return f"{QEMU} is not in the image"
+    for name in ("bzImage", "nested.cpio"):
+        if not (HOME / name).exists():
+            return f"{HOME / name} is not in the image"
+    return None
+
+
+def tails(logs: Path) -> str:
+    """The ends of the QEMUs' logs and the guests' consoles."""
+    text = []
+    for path in sorted(logs.glob("*.log")):
+        lines = path.read_text("utf-8", "replace").splitlines()[-TAIL:]
+        if lines:
+            text += [f"the end of {path.name}:"]
+            text += [f"  {line.rstrip()}" for line in lines]
+    return "\n".join(text)
+
+
+def alarms(logs: Path) -> List[str]:
+    """What the guest's kernel complained about, from all its consoles."""
+    return [f"{path.name}: {line.strip()}"
+            for path in sorted(logs.glob("*.console.log"))
+            for line in path.read_text("utf-8", "replace").splitlines()
+            if ALARM.search(line)]
+
+
+def run_one(name: str, label: str, options: argparse.Namespace,
+            damage: Damage, ktap: Ktap) -> Facts:
+    """Run NAME to its end, good or bad; its logs are called LABEL."""
+    accel, reason = choose(options.accel)
+    facts = Facts(name, ram=options.ram * MIB, accel=accel,
+                  accel_reason=reason)
+    arena = int(options.ram * MIB * ARENA) // PAGE * PAGE
+    config = Config(options.ram, options.cpus, accel, arena)
+    logs = options.logs / label
+    logs.mkdir(parents=True, exist_ok=True)
+    work = Path(tempfile.mkdtemp(prefix="scenario."))
+    session = Session(name, config, logs, work, ktap.note, options.patience)
+    session.say(f"accelerator {accel}: {reason}")
+    scenario = SCENARIOS[name](session, facts, damage)
+    try:
+        scenario.run()
+    except Failure as err:
+        facts.failure = str(err)
+    except QMPError as err:
+        facts.failure = f"QEMU refuses while {session.phase}: {err}"
+    except Exception as err:    # a mistake of the driver is a failed run
+        facts.failure = f"the driver failed while {session.phase}: {err!r}"
+        ktap.note(traceback.format_exc().rstrip())
+    finally:
+        session.close()
+        shutil.rmtree(work)
+    facts.alarms = alarms(logs)
+    guest = scenario.guest
+    if guest.ready:
+        facts.errors = (facts.errors or 0) + guest.error_count
+        facts.bad += guest.bad
+    if facts.failure:
+        session.say(f"stopped: {facts.failure}")
+    return facts
+
+
+def keep(logs: Path, facts: Facts, results: List[Result]) -> None:
+    """Leave the report for the host: for a person and for a program."""
+    if "RESULT_DIR" in os.environ:
+        logs = Path(os.environ["RESULT_DIR"])
+    (logs / REPORT).write_text(story(facts, results))
+    (logs / "facts.json").write_text(record(facts, results))
+
+
+def run_scenarios(names: List[str], options: argparse.Namespace) -> bool:
+    ktap = Ktap(sys.stdout, sum(verdict.plan(name) for name in names))
+    damage = Damage(options.flip, options.kill)
+    for name in names:
+        facts = run_one(name, name, options, damage, ktap)
+        results = judge(facts)
+        for result in results:
+            ktap.result(result)
+        keep(options.logs / name, facts, results)
+        if "RESULT_DIR" not in os.environ:      # else the host will show it
+            ktap.note(story(facts, results))
+        if not all(r.ok for r in results):
+            ktap.note(tails(options.logs / name))
+    return ktap.end()
+
+
+def run_broken(options: argparse.Namespace) -> bool:
+    ktap = Ktap(sys.stdout, broken.plan())
+    for run in broken.RUNS:
+        ktap.note(f"on purpose: {run.name}")
+        facts = run_one(run.scenario, run.label, options, run.damage,
+                        ktap)
+        ktap.result(broken.assess(run, facts))
+    return ktap.end()
+
+
+def main(argv: Optional[List[str]] = None) -> int:
+    options = arguments(argv)
+    lack = missing()
+    if lack:
+        print(f"scenario: {lack}", file=sys.stderr)
+        return 2
+    if options.name == "broken":
+        good = run_broken(options)
+    else:
+        names = list(SCENARIOS) if options.name == "all" else [options.name]
+        good = run_scenarios(names, options)
+    return 0 if good else 1

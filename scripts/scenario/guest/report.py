@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: GPL-2.0
+"""The same run told three ways: KTAP, a report for a person, JSON."""
+
+import json
+from dataclasses import asdict
+from typing import IO, List, Optional
+
+from .verdict import MIB, Facts, Result
+
+
+class Ktap:
+    """KTAP on STREAM.  The plan comes first, before anything is run."""
+
+    def __init__(self, stream: IO[str], planned: int):
+        self.stream = stream
+        self.planned = planned
+        self.count = 0
+        self.failed = 0
+        self._print("KTAP version 1")
+        self._print(f"1..{planned}")
+
+    def note(self, text: str) -> None:
+        for line in text.split("\n"):
+            self._print(f"# {line}".rstrip())
+
+    def result(self, result: Result) -> None:
+        self.count += 1
+        self.failed += not result.ok
+        word = "ok" if result.ok else "not ok"
+        self._print(f"{word} {self.count} {result.name}")
+        self.note(f"  {result.detail}")
+
+    def end(self) -> bool:
+        """The totals; whether all that was planned has passed."""
+        self.note(f"Totals: pass:{self.count - self.failed} "
+                  f"fail:{self.failed} skip:0")
+        return self.failed == 0 and self.count == self.planned
+
+    def _print(self, line: str) -> None:
+        print(line, file=self.stream, flush=True)
+
+
+def record(facts: Facts, results: List[Result]) -> str:
+    """All that is known, as JSON."""
+    data = facts.to_json()
+    data["results"] = [asdict(result) for result in results]
+    return json.dumps(data, indent=1, sort_keys=True) + "\n"
+
+
+def _amount(value: Optional[int]) -> str:
+    return "unknown" if value is None else f"{value / MIB:.1f} MiB"
+
+
+def _time(value: Optional[int]) -> str:
+    return "unknown" if value is None else f"{value} ms"
+
+
+def _postcopy(f: Facts) -> List[str]:
+    share = f.unsent / f.ram_total if f.unsent and f.ram_total else 0
+    vcpus = ", ".join(f"vCPU {i} {t} ms" for i, t in
+                      enumerate(f.vcpu_blocktime or [])) or "unknown"
+    return [
+        f"before the switch  {_amount(f.bytes_before)} sent in "
+        f"{_time(f.time_before)}; {_amount(f.unsent)} of "
+        f"{_amount(f.ram_total)} ({share:.0%}) unsent",
+        f"after the switch   {_amount(f.bytes_after)} sent in "
+        f"{_time(f.time_after)}",
+        f"pages demanded     {f.requests} (faults that asked the source)",
+        f"downtime           {_time(f.downtime)}",
+        f"vCPU block time    {vcpus}; all at once {_time(f.blocktime)}",
+        f"pages verified     {f.verified_before} on the source, "
+        f"{f.verified_after} on the destination",
+    ]
+
+
+def _snapshot(f: Facts) -> List[str]:
+    return [
+        f"snapshot           {_amount(f.file_size)} in "
+        f"{_time(f.total_time)}, downtime {_time(f.downtime)}",
+        f"pages rewritten    {f.rewritten} while they were being saved",
+        f"pages verified     {f.verified_before} before the snapshot, "
+        f"{f.verified_after} after the restore",
+    ]
+
+
+DETAILS = {"postcopy": _postcopy, "snapshot": _snapshot}
+TITLES = {
+    "postcopy": "postcopy migration of a running guest",
+    "snapshot": "background snapshot of a running guest, and its restore",
+}
+
+
+def story(facts: Facts, results: List[Result]) -> str:
+    """The report for a person."""
+    lines = ["", f"{TITLES[facts.scenario]}: "
+             f"{facts.ram // MIB} MiB, {facts.cpus or 'unknown'} vCPUs"]
+    lines.append(f"  accelerator        {facts.accel} "
+                 f"({facts.accel_reason})")
+    lines += [f"  {line}" for line in DETAILS[facts.scenario](facts)]
+    lines.append(f"  corrupted pages    "
+                 f"{'unknown' if facts.errors is None else facts.errors}")
+    lines += [f"    {bad}" for bad in facts.bad]
+    failed = [r.name.partition(": ")[2] for r in results if not r.ok]
+    if facts.failure:
+        lines.append(f"  stopped            {facts.failure}")
+    lines.append("  verdict            " +
+                 ("FAILED: " + "; ".join(failed) if failed else "good"))
+    return "\n".join(lines + [""])
