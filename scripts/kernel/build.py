@@ -78,10 +78,14 @@ def _make(flavour: Flavour, tree: Path) -> None:
     with open(log, "w", encoding="utf-8") as out, subprocess.Popen(
             command, env=environment(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT, text=True, errors="replace") as process:
-        for line in process.stdout:
-            out.write(line)
-            if STEP.match(line):
-                progress.step()
+        try:
+            for line in process.stdout:
+                out.write(line)
+                if STEP.match(line):
+                    progress.step()
+        except BaseException:
+            process.terminate()
+            raise
     progress.finish()
     if process.returncode:
         _explain(log)

@@ -12,11 +12,11 @@ class Progress:
     """Counts steps; total is what a full build took last time, if known."""
 
     def __init__(self, label: str, total: Optional[int] = None,
-                 stream: TextIO = sys.stderr):
+                 stream: Optional[TextIO] = None):
         self._label = label
         self._total = total
-        self._stream = stream
-        self._live = stream.isatty()
+        self._stream = stream or sys.stderr
+        self._live = self._stream.isatty()
         self._begin = time.monotonic()
         self._shown = self._begin
         self.count = 0

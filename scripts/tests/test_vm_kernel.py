@@ -81,6 +81,28 @@ class Building(unittest.TestCase):
         self.assertRegex(progress._line(), r"3 of about 2 \(99 %\)")
 
 
+class Failing(unittest.TestCase):
+    MAKEFILE = """bzImage:
+\t@echo "  CC      mm/good.o"
+\t@echo "mm/bad.c:7:1: error: expected ';'"
+\t@exit 1
+"""
+
+    def test_the_first_errors_and_the_log_are_shown(self):
+        with tempfile.TemporaryDirectory() as directory:
+            top = Path(directory)
+            (top / "Makefile").write_text(self.MAKEFILE)
+            mine = flavour.Flavour("mine", "ours", ())
+            with mock.patch.object(flavour, "BUILD", top), \
+                    mock.patch("sys.stderr", io.StringIO()) as shown:
+                mine.obj.mkdir(parents=True)
+                with self.assertRaisesRegex(flavour.KernelError,
+                                            "'mine' does not build.*build.log"):
+                    build._make(mine, top)
+        self.assertIn("mm/bad.c:7:1: error: expected ';'", shown.getvalue())
+        self.assertIn("kernel 'mine': 1 steps", shown.getvalue())
+
+
 class Selection(unittest.TestCase):
     NAMES = ["cow", "uffd-stress-anon", "uffd-stress-shmem", "vm:userfault_sigbus", "cow2"]
 

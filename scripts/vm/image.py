@@ -24,7 +24,6 @@ DIRECTORIES = ("proc", "sys", "dev", "run", "tmp", "root", "mnt", "var/tmp", "bi
 BUSYBOX = Path("/bin/busybox")
 PYTHON = Path("/usr/bin/python3")
 QEMU = Path("/usr/bin/qemu-system-x86_64")
-QEMU_MODULES = ("accel-tcg-x86_64.so", "accel-qtest-x86_64.so")
 FIRMWARE = ("/usr/share/qemu", "/usr/share/seabios", "/usr/lib/ipxe/qemu")
 FIRMWARE_FILES = ("bios-256k.bin", "kvmvapic.bin", "linuxboot_dma.bin", "linuxboot.bin",
                   "multiboot_dma.bin", "pvh.bin", "efi-virtio.rom", "vgabios-stdvga.bin",
@@ -119,8 +118,7 @@ def _qemu() -> Iterator[Entry]:
 
 def _scenario(kernel: Path) -> Iterator[Entry]:
     import scenario
-    files = getattr(scenario, "image_files", lambda _kernel: [])
-    for source, inside in files(kernel):
+    for source, inside in scenario.image_files(kernel):
         if Path(source).is_dir():
             yield from _tree(Path(source), inside)
         else:

@@ -92,6 +92,17 @@ def kernel_cmdline(setup: Setup) -> str:
     return " ".join(words + list(setup.cmdline))
 
 
+def coherent_memory(setup: Setup) -> Tuple[str, ...]:
+    """Kernel parameters that set 512 MiB aside as the memory of a coherent
+    device, for the HMM test driver: the end of what lies above 4 GiB."""
+    low, high, size = 3072, 4096, 512
+    if setup.memory < low + 2 * size:
+        return ()
+    start = (high + setup.memory - low - size) << 20
+    return (f"memmap={size}M${start:#x}", f"test_hmm.spm_addr_dev0={start:#x}",
+            f"test_hmm.spm_addr_dev1={start + (size << 19):#x}")
+
+
 def _nodes(setup: Setup) -> List[str]:
     half, middle = setup.memory // 2, setup.cpus // 2
     spans = (f"0-{middle - 1}", f"{middle}-{setup.cpus - 1}")

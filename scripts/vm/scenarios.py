@@ -8,7 +8,7 @@ import os
 from typing import Dict
 
 from kernel import flavour as kernels
-from vm import job, parsers, paths, report, splat, suite, table
+from vm import job, parsers, paths, report, suite, table
 from vm.errors import Failure
 from vm.results import FAIL, PASS, total
 
@@ -37,7 +37,7 @@ def main() -> int:
     print("\n".join(guest.head()) + "\n", flush=True)
     runs = job.run(chosen(), guest.spec(environment=environment()), on_line=_show)
     groups = [parsers.read(run) for run in runs]
-    suite.blame(groups, guest.setup.console, splat.allow())
+    suite.blame(groups, guest.setup.console, suite.usable_allow_rules(flavour))
     report.write(guest.results, groups, guest.head())
     closing = getattr(scenario, "report", None)
     status = (closing({run.name: run for run in runs}) if closing else 0) or 0

@@ -18,7 +18,7 @@ from kernel import flavour as kernels
 from vm import accel, conformance, hosttests, image, job, parsers, paths, record, report
 from vm import selftests, splat, table
 from vm.errors import Failure
-from vm.machine import Setup
+from vm.machine import Setup, coherent_memory
 from vm.results import FAIL, PASS, Group, total
 from vm.table import Test
 
@@ -63,7 +63,8 @@ class Guest:
                            memory=6144 if flavour.debug else 4608)
         probe = replace(self.setup, console=self.results / "probe.log")
         self.choice = accel.choose(probe)
-        self.setup = replace(self.setup, accel=self.choice.accel)
+        self.setup = replace(self.setup, accel=self.choice.accel,
+                             cmdline=coherent_memory(self.setup))
 
     def spec(self, **more) -> job.Spec:
         """How to run jobs in this guest."""
@@ -136,7 +137,7 @@ def run_in_guest(guest: Guest, tests: List[Test]) -> List[Group]:
     for run in runs:
         _keep_output(guest.results, run)
     groups = [parsers.read(run) for run in runs]
-    allowed = blame(groups, guest.setup.console, _usable_allow_rules(guest.flavour))
+    allowed = blame(groups, guest.setup.console, usable_allow_rules(guest.flavour))
     if guest.flavour.source == "ours":
         groups += _compare(groups)
     elif wanted("RECORD"):
@@ -151,7 +152,7 @@ def _keep_output(results: Path, run: job.TestRun) -> None:
     (where / f"{run.name}.txt").write_text(run.output)
 
 
-def _usable_allow_rules(flavour: kernels.Flavour) -> List[splat.Rule]:
+def usable_allow_rules(flavour: kernels.Flavour) -> List[splat.Rule]:
     """On the base all; on ours those that the base's log needed as well."""
     rules = splat.allow()
     if flavour.source == "base":
