@@ -75,7 +75,7 @@ def _make(flavour: Flavour, tree: Path) -> None:
     command = ["make", "-C", str(tree), f"O={flavour.obj}", f"CC={' '.join(compiler())}",
                f"-j{len(os.sched_getaffinity(0))}", "bzImage"]
     progress = Progress(f"kernel '{flavour.name}'", total if first else None)
-    with open(log, "w", encoding="utf-8") as out, subprocess.Popen(
+    with open(log, "w", buffering=1, encoding="utf-8") as out, subprocess.Popen(
             command, env=environment(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT, text=True, errors="replace") as process:
         try:

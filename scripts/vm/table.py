@@ -77,11 +77,8 @@ def _own(program: Path) -> Test:
 
 def scenarios() -> List[Test]:
     """What users do: the scenarios of scripts/scenario."""
-    try:
-        import scenario
-        return list(getattr(scenario, "tests", list)())
-    except ImportError:
-        return []
+    import scenario
+    return list(scenario.tests())
 
 
 def everything(kernel: str) -> List[Test]:
