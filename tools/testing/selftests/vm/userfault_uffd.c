@@ -113,31 +113,31 @@ static int next_fault_at(int fd, char *p, size_t gran)
 	return 0;
 }
 
-static void check_served(struct __test_metadata *_metadata, FIXTURE_DATA(uffd) *self)
+static void check_served(struct __test_metadata *_metadata, struct uf_area *a, void *src, int fd)
 {
 	struct uf_faulter f;
 
-	ASSERT_TRUE(uf_faulter_start(&f, self->hole, UF_READ));
-	ASSERT_EQ(0, next_fault_at(self->fd, self->hole, self->a.gran));
-	EXPECT_TRUE(uf_hole(&self->a, 1));
-	EXPECT_EQ(0, uf_uffd_copy(self->fd, self->hole, self->src, self->a.gran, 0));
+	ASSERT_TRUE(uf_faulter_start(&f, uf_at(a, 1), UF_READ));
+	ASSERT_EQ(0, next_fault_at(fd, uf_at(a, 1), a->gran));
+	EXPECT_TRUE(uf_hole(a, 1));
+	EXPECT_EQ(0, uf_uffd_copy(fd, uf_at(a, 1), src, a->gran, 0));
 	EXPECT_EQ(uf_pattern(1), uf_faulter_join(&f));
-	EXPECT_TRUE(uf_intact(&self->a, 1));
-	EXPECT_TRUE(uf_intact(&self->a, 0));
+	EXPECT_TRUE(uf_intact(a, 1));
+	EXPECT_TRUE(uf_intact(a, 0));
 }
 
 TEST_F(uffd, fault_goes_to_the_descriptor)
 {
 	ASSERT_EQ(0, uf_arm(&self->a));
 	ASSERT_EQ(0, register_area(self->fd, &self->a, MISSING));
-	check_served(_metadata, self);
+	check_served(_metadata, &self->a, self->src, self->fd);
 }
 
 TEST_F(uffd, order_of_the_two_calls_does_not_matter)
 {
 	ASSERT_EQ(0, register_area(self->fd, &self->a, MISSING));
 	ASSERT_EQ(0, uf_arm(&self->a));
-	check_served(_metadata, self);
+	check_served(_metadata, &self->a, self->src, self->fd);
 }
 
 TEST_F(uffd, write_fault_goes_to_the_descriptor)
@@ -179,29 +179,29 @@ TEST_F(uffd, closed_before_the_fault)
 	EXPECT_EQ(1, uf_vm_flag(self->hole, "uf"));
 }
 
-static void check_closed_while_waiting(struct __test_metadata *_metadata,
-				       FIXTURE_DATA(uffd) *self, enum uf_how how)
+static void check_closed_while_waiting(struct __test_metadata *_metadata, struct uf_area *a,
+				       int *fd, enum uf_how how)
 {
 	struct uf_faulter f;
 
-	ASSERT_EQ(0, uf_arm(&self->a));
-	ASSERT_EQ(0, register_area(self->fd, &self->a, MISSING));
-	ASSERT_TRUE(uf_faulter_start(&f, self->hole + 77, how));
-	ASSERT_EQ(0, next_fault_at(self->fd, self->hole, self->a.gran));
-	ASSERT_EQ(0, close(self->fd));
-	self->fd = -1;
+	ASSERT_EQ(0, uf_arm(a));
+	ASSERT_EQ(0, register_area(*fd, a, MISSING));
+	ASSERT_TRUE(uf_faulter_start(&f, uf_at(a, 1) + 77, how));
+	ASSERT_EQ(0, next_fault_at(*fd, uf_at(a, 1), a->gran));
+	ASSERT_EQ(0, close(*fd));
+	*fd = -1;
 	EXPECT_EQ(UF_SIGBUS, uf_faulter_join(&f));
-	EXPECT_TRUE(uf_hole(&self->a, 1));
+	EXPECT_TRUE(uf_hole(a, 1));
 }
 
 TEST_F(uffd, closed_while_a_read_waits)
 {
-	check_closed_while_waiting(_metadata, self, UF_READ);
+	check_closed_while_waiting(_metadata, &self->a, &self->fd, UF_READ);
 }
 
 TEST_F(uffd, closed_while_a_write_waits)
 {
-	check_closed_while_waiting(_metadata, self, UF_WRITE);
+	check_closed_while_waiting(_metadata, &self->a, &self->fd, UF_WRITE);
 }
 
 /* The message was never read: the waiter is found all the same. */
