@@ -41,7 +41,7 @@ def main() -> int:
     groups = [parsers.read(run) for run in runs]
     suite.blame(groups, guest.setup.console, suite.usable_allow_rules(flavour))
     report.write(guest.results, groups, guest.head())
-    status = scenario.report({run.name: run for run in runs}, guest.results / "files")
+    status = scenario.report({run.name: run for run in runs}) or 0
     for group in groups:
         for case in group.cases:
             if case.status == FAIL:
