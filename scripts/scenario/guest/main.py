@@ -19,7 +19,7 @@ from .qmp import QMPError
 from .report import Ktap, record, story
 from .session import Failure, Session
 from .snapshot import Snapshot
-from .verdict import MIB, Facts, Result, judge
+from .verdict import MIB, Facts, judge
 
 SCENARIOS = {"postcopy": Migration, "snapshot": Snapshot}
 ARENA = 0.78            # of the guest's RAM; verdict.LEAST_ARENA is due
@@ -124,37 +124,43 @@ def run_one(name: str, label: str, options: argparse.Namespace,
     return facts
 
 
-def keep(logs: Path, facts: Facts, results: List[Result]) -> None:
-    """Leave the report for the host: for a person and for a program."""
-    if "RESULT_DIR" in os.environ:
-        logs = Path(os.environ["RESULT_DIR"])
-    (logs / REPORT).write_text(story(facts, results))
-    (logs / "facts.json").write_text(record(facts, results))
+def keep(options: argparse.Namespace, text: str, ktap: Ktap) -> None:
+    """Leave the report where the host will show it; else show it."""
+    (options.logs / REPORT).write_text(text)
+    if "RESULT_DIR" not in os.environ:
+        ktap.note(text)
 
 
 def run_scenarios(names: List[str], options: argparse.Namespace) -> bool:
     ktap = Ktap(sys.stdout, sum(verdict.plan(name) for name in names))
     damage = Damage(options.flip, options.kill)
+    stories = []
     for name in names:
         facts = run_one(name, name, options, damage, ktap)
         results = judge(facts)
         for result in results:
             ktap.result(result)
-        keep(options.logs / name, facts, results)
-        if "RESULT_DIR" not in os.environ:      # else the host will show it
-            ktap.note(story(facts, results))
+        stories.append(story(facts, results))
+        (options.logs / name / "facts.json").write_text(record(facts, results))
         if not all(r.ok for r in results):
             ktap.note(tails(options.logs / name))
+    keep(options, "\n".join(stories), ktap)
     return ktap.end()
 
 
 def run_broken(options: argparse.Namespace) -> bool:
     ktap = Ktap(sys.stdout, broken.plan())
+    lines = ["", "runs that were damaged on purpose"]
     for run in broken.RUNS:
         ktap.note(f"on purpose: {run.name}")
         facts = run_one(run.scenario, run.label, options, run.damage,
                         ktap)
-        ktap.result(broken.assess(run, facts))
+        result = broken.assess(run, facts)
+        ktap.result(result)
+        lines.append(f"  {run.label:18} "
+                     f"{'noticed' if result.ok else 'FAILED'}: "
+                     f"{result.detail}")
+    keep(options, "\n".join(lines + [""]), ktap)
     return ktap.end()
 
 

@@ -26,9 +26,12 @@ class Ktap:
     def result(self, result: Result) -> None:
         self.count += 1
         self.failed += not result.ok
-        word = "ok" if result.ok else "not ok"
-        self._print(f"{word} {self.count} {result.name}")
-        self.note(f"  {result.detail}")
+        if result.ok:
+            self._print(f"ok {self.count} {result.name}")
+            self.note(f"  {result.detail}")
+        else:
+            why = result.detail.replace("#", "")
+            self._print(f"not ok {self.count} {result.name} # error: {why}")
 
     def end(self) -> bool:
         """The totals; whether all that was planned has passed."""
