@@ -4,7 +4,10 @@
  * VMM, again and again, and the guest goes on once the page is there.
  *
  * The guest is a few bytes of real-mode code at CODE that read or write the
- * first byte of granule 1, or jump there, and then halt.
+ * first byte of granule 1, or jump there, and then write to a port.
+ *
+ * With an interrupt controller in the kernel KVM may fault asynchronously: it
+ * puts the vCPU to sleep and lets a worker touch the page.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -23,7 +26,7 @@
 
 #define CODE	0x1000		/* guest-physical, in granule 0 */
 #define DATA	0xf000		/* where granule 1 appears to the guest */
-#define HLT	0xf4
+#define OUT	"\xe6\x10"	/* out 0x10, al */
 
 FIXTURE(kvm) {
 	struct uf_area a;
@@ -34,6 +37,7 @@ FIXTURE(kvm) {
 
 FIXTURE_VARIANT(kvm) {
 	enum uf_kind kind;
+	bool irqchip;
 };
 
 FIXTURE_VARIANT_ADD(kvm, anon) { .kind = UF_ANON };
@@ -41,6 +45,10 @@ FIXTURE_VARIANT_ADD(kvm, anon_thp) { .kind = UF_ANON_THP };
 FIXTURE_VARIANT_ADD(kvm, shmem) { .kind = UF_SHMEM };
 FIXTURE_VARIANT_ADD(kvm, shmem_thp) { .kind = UF_SHMEM_THP };
 FIXTURE_VARIANT_ADD(kvm, hugetlb) { .kind = UF_HUGETLB };
+FIXTURE_VARIANT_ADD(kvm, anon_async) { .kind = UF_ANON, .irqchip = true };
+FIXTURE_VARIANT_ADD(kvm, anon_thp_async) { .kind = UF_ANON_THP, .irqchip = true };
+FIXTURE_VARIANT_ADD(kvm, shmem_async) { .kind = UF_SHMEM, .irqchip = true };
+FIXTURE_VARIANT_ADD(kvm, hugetlb_async) { .kind = UF_HUGETLB, .irqchip = true };
 
 static int add_memory(int vm, unsigned int slot, uint64_t gpa, void *mem)
 {
@@ -57,10 +65,11 @@ static int add_memory(int vm, unsigned int slot, uint64_t gpa, void *mem)
 #ifdef __x86_64__
 #define HAVE_GUEST true
 
+/* Interrupts on: with them off KVM would not fault asynchronously. */
 static int set_registers(int cpu)
 {
 	struct kvm_sregs sregs;
-	struct kvm_regs regs = { .rip = CODE, .rflags = 2 };
+	struct kvm_regs regs = { .rip = CODE, .rflags = 0x202 };
 
 	if (ioctl(cpu, KVM_GET_SREGS, &sregs))
 		return -errno;
@@ -96,6 +105,8 @@ FIXTURE_SETUP(kvm)
 	self->vm = ioctl(self->kvm, KVM_CREATE_VM, 0);
 	if (self->vm < 0)
 		SKIP(return, "KVM_CREATE_VM: %s", strerror(errno));
+	if (variant->irqchip && ioctl(self->vm, KVM_CREATE_IRQCHIP, 0))
+		SKIP(return, "KVM_CREATE_IRQCHIP: %s", strerror(errno));
 	ASSERT_EQ(0, add_memory(self->vm, 0, CODE, self->a.mem));
 	ASSERT_EQ(0, add_memory(self->vm, 1, DATA, uf_at(&self->a, 1)));
 	self->cpu = ioctl(self->vm, KVM_CREATE_VCPU, 0);
@@ -104,7 +115,6 @@ FIXTURE_SETUP(kvm)
 	self->run = mmap(NULL, self->run_len, PROT_READ | PROT_WRITE, MAP_SHARED, self->cpu, 0);
 	ASSERT_NE(MAP_FAILED, self->run);
 	ASSERT_EQ(0, set_registers(self->cpu));
-	memset(self->a.mem, HLT, self->a.gran);
 }
 
 FIXTURE_TEARDOWN(kvm)
@@ -116,9 +126,10 @@ FIXTURE_TEARDOWN(kvm)
 	uf_area_unmap(&self->a);
 }
 
-static void load(const struct uf_area *a, const char *code, size_t len)
+static void load(char *to, const char *code, size_t len)
 {
-	memcpy(a->mem, code, len);
+	memcpy(to, code, len);
+	memcpy(to + len, OUT, 2);
 }
 
 static int run(int cpu)
@@ -139,51 +150,51 @@ static void check_refused(struct __test_metadata *_metadata, struct uf_area *a, 
 	EXPECT_TRUE(uf_hole(a, 1));
 }
 
-/* With the page there, the same instruction goes through and the guest halts. */
+/* With the page there, the same instruction goes through and the guest ends. */
 static void check_resumed(struct __test_metadata *_metadata, struct uf_area *a, int cpu,
 			  const struct kvm_run *state)
 {
 	ASSERT_EQ(0, uf_disarm(a));
 	ASSERT_EQ(0, run(cpu));
-	EXPECT_EQ(KVM_EXIT_HLT, state->exit_reason);
+	EXPECT_EQ(KVM_EXIT_IO, state->exit_reason);
 }
 
 TEST_F(kvm, guest_reads)
 {
-	/* mov al, [DATA]; hlt */
-	load(&self->a, "\xa0\x00\xf0\xf4", 4);
+	/* mov al, [DATA] */
+	load(self->a.mem, "\xa0\x00\xf0", 3);
 	check_refused(_metadata, &self->a, self->cpu);
 	check_resumed(_metadata, &self->a, self->cpu, self->run);
 }
 
 TEST_F(kvm, guest_writes)
 {
-	/* mov byte [DATA], 0x2a; hlt */
-	load(&self->a, "\xc6\x06\x00\xf0\x2a\xf4", 6);
+	/* mov byte [DATA], 0x2a */
+	load(self->a.mem, "\xc6\x06\x00\xf0\x2a", 5);
 	check_refused(_metadata, &self->a, self->cpu);
 	check_resumed(_metadata, &self->a, self->cpu, self->run);
 	EXPECT_EQ(0x2a, uf_read(uf_at(&self->a, 1)));
 }
 
-/* Filled with a halt before the guest goes on, or it would run zeroes. */
+/* Filled with code before the guest goes on, or it would run zeroes. */
 TEST_F(kvm, guest_executes)
 {
 	/* mov ax, DATA; jmp ax */
-	load(&self->a, "\xb8\x00\xf0\xff\xe0", 5);
+	load(self->a.mem, "\xb8\x00\xf0\xff\xe0", 5);
 	check_refused(_metadata, &self->a, self->cpu);
 	ASSERT_EQ(0, uf_disarm(&self->a));
-	memset(uf_at(&self->a, 1), HLT, self->a.gran);
+	load(uf_at(&self->a, 1), "\x90", 1);
 	ASSERT_EQ(0, run(self->cpu));
-	EXPECT_EQ(KVM_EXIT_HLT, self->run->exit_reason);
+	EXPECT_EQ(KVM_EXIT_IO, self->run->exit_reason);
 }
 
 TEST_F(kvm, guest_reads_a_present_page)
 {
 	uf_put(&self->a, 1);
-	load(&self->a, "\xa0\x00\xf0\xf4", 4);
+	load(self->a.mem, "\xa0\x00\xf0", 3);
 	ASSERT_EQ(0, uf_arm(&self->a));
 	ASSERT_EQ(0, run(self->cpu));
-	EXPECT_EQ(KVM_EXIT_HLT, self->run->exit_reason);
+	EXPECT_EQ(KVM_EXIT_IO, self->run->exit_reason);
 	EXPECT_TRUE(uf_intact(&self->a, 1));
 }
 
@@ -193,7 +204,7 @@ TEST_F(kvm, descriptor_closed_before)
 
 	if (fd < 0)
 		SKIP(return, "userfaultfd: %s", strerror(-fd));
-	load(&self->a, "\xa0\x00\xf0\xf4", 4);
+	load(self->a.mem, "\xa0\x00\xf0", 3);
 	ASSERT_EQ(0, uf_uffd_register(fd, self->a.mem, self->a.len,
 				      UFFDIO_REGISTER_MODE_MISSING));
 	close(fd);
@@ -216,7 +227,7 @@ TEST_F(kvm, descriptor_closed_during_the_wait)
 
 	if (fd < 0)
 		SKIP(return, "userfaultfd: %s", strerror(-fd));
-	load(&self->a, "\xa0\x00\xf0\xf4", 4);
+	load(self->a.mem, "\xa0\x00\xf0", 3);
 	ASSERT_EQ(0, uf_arm(&self->a));
 	ASSERT_EQ(0, uf_uffd_register(fd, self->a.mem, self->a.len,
 				      UFFDIO_REGISTER_MODE_MISSING));
