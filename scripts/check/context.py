@@ -12,6 +12,7 @@ from . import steps, tools
 from .cache import Cache, digest
 from .files import Ours
 
+BUILDERS = ("kbuild.py", "selected.py")
 REPO = Path(__file__).resolve().parents[2]
 
 
@@ -93,5 +94,6 @@ class Context:
 
     def key(self, module: str, *parts: object) -> str:
         """Return a cache key; changing the module makes new ones."""
-        code = Path(sys.modules[module].__file__).read_text()
-        return digest(module, code, *parts)
+        files = [Path(sys.modules[module].__file__),
+                 *(Path(__file__).with_name(name) for name in BUILDERS)]
+        return digest(module, *(f.read_text() for f in files), *parts)

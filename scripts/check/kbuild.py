@@ -10,9 +10,9 @@ from typing import List, Sequence, Tuple
 from . import tools
 from .context import Context
 from .result import Broken
+from .selected import Selection
 
 KVM = "virt/kvm/"
-NO_RULE = re.compile(r"No rule to make target '([^']+\.o)'\.")
 
 
 @dataclass
@@ -91,24 +91,23 @@ class Build:
 
     def objects(self, paths: Sequence[str], *args: str,
                 label: str) -> Objects:
-        """Compile .c files anew and tell which the configuration leaves out.
-
-        Kbuild knows no rule for an object that the configuration does not
-        select.
-        """
-        targets = {self.target(path): path for path in paths}
+        """Compile anew those .c files that the configuration selects."""
+        self.must("prepare", label=label)
+        selection = Selection(self.source, self.out, self.arch)
+        targets = {self.target(path): path for path in paths
+                   if selection.has(self.target(path))}
+        unselected = sorted(set(paths) - set(targets.values()))
+        if not targets:
+            return Objects([], unselected, [], [])
         for path in paths:
             (self.out / (path[:-2] + ".o")).unlink(missing_ok=True)
         status, lines = self.make("-k", *args, *targets, label=label)
-        found = (NO_RULE.search(line) for line in lines)
-        unselected = {targets[m[1]] for m in found if m and m[1] in targets}
         built = [path for path in paths
                  if (self.out / (path[:-2] + ".o")).exists()]
-        failed = [path for path in paths
-                  if path not in unselected and path not in built]
-        if status and not (unselected or failed):
+        failed = [path for path in targets.values() if path not in built]
+        if status and not failed:
             raise Broken(f"{label} failed: {cause(lines)}")
-        return Objects(built, sorted(unselected), failed, lines)
+        return Objects(built, unselected, failed, lines)
 
 
 def cause(lines: Sequence[str]) -> str:

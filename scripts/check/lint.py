@@ -70,13 +70,20 @@ def parse(lines: Iterable[str], source: Path) -> List[Warning]:
 
 
 class Lint:
-    """The touched files, compiled for one machine."""
+    """The touched files, compiled for one machine.
 
-    def __init__(self, ctx: Context, machine: Machine) -> None:
+    Witnesses are files that the series does not touch but whose headers it
+    does.
+    """
+
+    def __init__(self, ctx: Context, machine: Machine,
+                 witnesses: Sequence[str] = ()) -> None:
         self.ctx, self.machine = ctx, machine
         self.paths = machine.sources(ctx.touched)
         if not self.paths:
             raise Skip("the series touches no .c file that it could compile")
+        self.paths += [path for path in witnesses if path not in self.paths
+                       and (ctx.linux / path).exists()]
 
     def _compile(self, kind: str, source: Path, settings: str,
                  paths: Sequence[str]) -> dict:
@@ -100,7 +107,8 @@ class Lint:
         known = ctx.cache.get(key)
         if known is None:
             known = self._compile(kind, source(), settings, paths)
-            ctx.cache.put(key, known)
+            if not known["failed"]:
+                ctx.cache.put(key, known)
         return known
 
     def ours(self) -> dict:

@@ -10,6 +10,7 @@ from check import kbuild, smoke, steppass, worktree
 from check.gates import checkpatch
 from check.lint import Lint, Machine, Warning, parse
 from check.result import Report
+from check.selected import Selection
 
 SOURCE = Path("/repo/build/linux")
 OUTPUT = """\
@@ -100,45 +101,75 @@ class NewWarnings(CheckCase):
                          ["arch/arm64/b.c", "mm/c.c"])
 
 
+KBUILD = {
+    "Kbuild": "obj-y += arch/$(SRCARCH)/ mm/\nobj-$(CONFIG_NO) += net/\n",
+    "net/Makefile": "obj-y += a.o\n",
+    "mm/Makefile": "obj-y := a.o\nobj-$(CONFIG_NO) += b.o\n"
+                   "obj-$(CONFIG_YES) += whole.o sub/\n"
+                   "PIECES := piece.o\n"
+                   "whole-y := part.o $(PIECES)\n",
+    "mm/sub/Makefile": "obj-m += c.o\n",
+    "arch/x86/Kbuild": "obj-$(CONFIG_YES) += kvm/\n",
+    "arch/x86/kvm/Makefile": "kvm-y += ../../../virt/kvm/d.o\n"
+                             "obj-m += kvm.o\n",
+}
+
+
+class Selected(CheckCase):
+
+    def selection(self, arch="x86"):
+        self.write(self.linux, KBUILD)
+        out = self.root / "out"
+        self.write(out, {"include/config/auto.conf": "CONFIG_YES=y\n"})
+        return Selection(self.linux, out, arch)
+
+    def test_objects(self):
+        selection = self.selection()
+        for target, want in (("mm/a.o", True), ("mm/b.o", False),
+                             ("mm/part.o", True), ("mm/piece.o", True),
+                             ("mm/sub/c.o", True), ("mm/sub/d.o", False),
+                             ("net/a.o", False),
+                             ("arch/x86/kvm/../../../virt/kvm/d.o", True)):
+            self.assertEqual(selection.has(target), want, target)
+
+    def test_other_machine(self):
+        self.assertFalse(self.selection("arm64").has(
+            "arch/x86/kvm/../../../virt/kvm/d.o"))
+
+
 class Objects(CheckCase):
 
     def objects(self, status, lines, *made):
         out = self.root / "out"
 
-        def make(_build, *_args, label):
+        def make(_build, *args, label):
+            if args == ("prepare",):
+                return 0, []
+            self.asked = [arg for arg in args if arg.endswith(".o")]
             self.write(out, {path: "" for path in made})
             return status, lines
         build = kbuild.Build(self.ctx, self.linux, out, self.root / "log")
-        with mock.patch.object(kbuild.Build, "make", make):
-            return build.objects(["mm/a.c", "mm/b.c", "virt/kvm/c.c"],
+        with mock.patch.object(kbuild.Build, "make", make), \
+                mock.patch.object(Selection, "has", lambda _self, target:
+                                  target != "mm/left.o"):
+            return build.objects(["mm/a.c", "mm/left.c", "virt/kvm/c.c"],
                                  label="test")
 
     def test_all(self):
-        done = self.objects(0, [], "mm/a.o", "mm/b.o", "virt/kvm/c.o")
-        self.assertEqual(done.built, ["mm/a.c", "mm/b.c", "virt/kvm/c.c"])
-        self.assertEqual((done.failed, done.unselected), ([], []))
-
-    def test_not_selected_is_not_a_failure(self):
-        lines = ["make[2]: *** No rule to make target 'mm/b.o'.",
-                 "make[2]: *** No rule to make target "
-                 "'arch/x86/kvm/../../../virt/kvm/c.o'."]
-        done = self.objects(2, lines, "mm/a.o")
-        self.assertEqual(done.unselected, ["mm/b.c", "virt/kvm/c.c"])
-        self.assertEqual((done.built, done.failed), (["mm/a.c"], []))
-
-    def test_a_missing_header_is_a_failure(self):
-        lines = ["make: *** No rule to make target 'x.h', needed by 'mm/b.o'."]
-        done = self.objects(2, lines, "mm/a.o", "virt/kvm/c.o")
-        self.assertEqual((done.unselected, done.failed), ([], ["mm/b.c"]))
+        done = self.objects(0, [], "mm/a.o", "virt/kvm/c.o")
+        self.assertEqual(done.built, ["mm/a.c", "virt/kvm/c.c"])
+        self.assertEqual((done.failed, done.unselected), ([], ["mm/left.c"]))
+        self.assertEqual(self.asked, ["mm/a.o",
+                                      "arch/x86/kvm/../../../virt/kvm/c.o"])
 
     def test_an_old_object_does_not_count(self):
-        self.write(self.root / "out", {"mm/b.o": ""})
-        done = self.objects(2, ["mm/b.c:1: error: no"], "mm/a.o")
-        self.assertEqual(done.failed, ["mm/b.c", "virt/kvm/c.c"])
+        self.write(self.root / "out", {"mm/a.o": ""})
+        done = self.objects(2, ["mm/a.c:1: error: no"], "virt/kvm/c.o")
+        self.assertEqual(done.failed, ["mm/a.c"])
 
     def test_make_failed_for_another_reason(self):
         with self.assertRaisesRegex(Broken, "no space"):
-            self.objects(2, ["fatal error: no space"], "mm/a.o", "mm/b.o",
+            self.objects(2, ["fatal error: no space"], "mm/a.o",
                          "virt/kvm/c.o")
 
 
