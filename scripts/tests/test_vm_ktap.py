@@ -44,6 +44,11 @@ class Ktap(unittest.TestCase):
         case, = ktap.parse("1..1\nok 1 name # SKIP no device\n")
         self.assertEqual((case.name, case.status, case.reason), ("name", SKIP, "no device"))
 
+    def test_error_has_its_reason(self):
+        case, = ktap.parse("1..1\nnot ok 1 name # error: page 7 differs\n")
+        self.assertEqual((case.name, case.status, case.reason),
+                         ("name", FAIL, "page 7 differs"))
+
     def test_failed_skip_is_a_failure(self):
         case, = ktap.parse("1..1\nnot ok 1 name # SKIP no device\n")
         self.assertEqual(case.status, FAIL)

@@ -75,8 +75,9 @@ def _case(verdict: str, number: int, rest: str, heading: str) -> Case:
         name = f"{heading}: {name}" if name else heading
     name = name or f"test {number}"
     if not match or match.group(1).lower() == "error":
+        reason = match.group(2).strip() if match else ""
         return Case(name, PASS if verdict == "ok" else FAIL,
-                    "" if verdict == "ok" else "reported as not ok")
+                    "" if verdict == "ok" else reason or "reported as not ok")
     word, reason = match.group(1).upper(), match.group(2).strip()
     if verdict == "not ok" and word == "SKIP":
         return Case(name, FAIL, f"not ok, though marked as a skip: {reason}")

@@ -18,7 +18,7 @@ def chosen():
     those that only show that a failure would be noticed (in no subset)."""
     known = {test.name: test for test in table.scenarios()}
     usual = " ".join(name for name, test in known.items() if test.subsets)
-    names = (os.environ.get("SCENARIO") or usual).split()
+    names = (os.environ.get("SCENARIO") or "all").replace("all", usual).split()
     for name in names:
         if name not in known:
             raise Failure(f"There is no scenario '{name}', only {', '.join(known) or 'none'}.")
