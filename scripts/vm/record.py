@@ -11,6 +11,8 @@ import json
 from pathlib import Path
 from typing import Dict, List, Optional
 
+from kernel import config
+from kernel import flavour as kernels
 from vm import paths, table
 from vm.results import FAIL, PASS, SKIP, Case, Group
 
@@ -20,13 +22,12 @@ AGAIN = "run 'make test KERNEL=base RECORD=1' and commit Documentation/results"
 
 def stamp() -> Dict[str, str]:
     """Hashes of the base, the configuration and the tests."""
-    files = {"BASE": paths.ROOT / "BASE",
-             "configs/guest.config": paths.ROOT / "configs" / "guest.config",
-             "scripts/vm/guest/prepare": paths.GUEST / "prepare"}
-    found = {name: _sha256(path.read_bytes()) for name, path in files.items()}
+    requests = sorted(config.requests(kernels.named("base").fragments).items())
     commands = [(t.name, t.command, t.parser) for t in table.CONFORMANCE]
-    found["the conformance tests of scripts/vm/table.py"] = _sha256(repr(commands).encode())
-    return found
+    return {"BASE": _sha256((paths.ROOT / "BASE").read_bytes()),
+            "configs/guest.config": _sha256(repr(requests).encode()),
+            "scripts/vm/guest/prepare": _sha256((paths.GUEST / "prepare").read_bytes()),
+            "the conformance tests of scripts/vm/table.py": _sha256(repr(commands).encode())}
 
 
 def _sha256(data: bytes) -> str:

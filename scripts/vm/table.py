@@ -19,6 +19,12 @@ OURS = "/opt/selftests/vm"
 GUEST = "/opt/guest"
 
 
+# What the guest may lack: shell code that goes before the command.
+SKIP_WITHOUT = {
+    "kvm": "[ -w /dev/kvm ] || { echo '# SKIP there is no /dev/kvm in the guest'; exit 4; }; ",
+}
+
+
 @dataclass(frozen=True)
 class Test:
     """One test: a command in the guest and how to read what it prints."""
@@ -28,8 +34,13 @@ class Test:
     parser: str = "ktap"            # see vm.parsers
     seconds: int = 30
     subsets: Tuple[str, ...] = ("ci",)
-    needs: Tuple[str, ...] = ()     # see vm.suite.missing
+    needs: Tuple[str, ...] = ()     # "debug" (kernel), and keys of SKIP_WITHOUT
     conformance: bool = False       # recorded on the base and compared
+
+    @property
+    def script(self) -> str:
+        """The command, after a look at what it needs."""
+        return "".join(SKIP_WITHOUT.get(need, "") for need in self.needs) + self.command
 
 
 def _mm(name: str, command: str, **more) -> Test:
