@@ -5,11 +5,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import List
 
+from series import model, rules
+
 from . import tools
 
-KERNEL_DIRS = ("arch/", "fs/", "include/", "kernel/", "lib/", "mm/", "virt/",
-               "drivers/", "ipc/", "Documentation/", "tools/", "samples/")
-RESULTS = "Documentation/results/"
+CODE_DIRS = ("arch/", "block/", "drivers/", "fs/", "include/", "init/",
+             "io_uring/", "ipc/", "kernel/", "lib/", "mm/", "net/",
+             "security/", "virt/")
 
 
 def is_c(path: str) -> bool:
@@ -19,8 +21,7 @@ def is_c(path: str) -> bool:
 
 def in_kernel(path: str) -> bool:
     """Return whether a path becomes part of the kernel itself."""
-    return (path.startswith(KERNEL_DIRS)
-            and not path.startswith(("Documentation/", "tools/", "samples/")))
+    return path.startswith(CODE_DIRS)
 
 
 class Ours:
@@ -74,6 +75,7 @@ class Ours:
 
     @cached_property
     def kernel(self) -> List[str]:
-        """Return the files in kernel directories, results left out."""
-        return [p for p in self.all if p.startswith(KERNEL_DIRS)
-                and not p.startswith(RESULTS)]
+        """Return the files that belong to the kernel tree."""
+        tops = tuple(f"{top}/" for top in model.KERNEL_DIRS)
+        return [p for p in self.all if p.startswith(tops)
+                and not rules.is_own(p)]
