@@ -183,14 +183,6 @@ int uf_touch(void *p, enum uf_how how)
 }
 
 /**
- * uf_last_signal - the whole report of this thread's last caught fault
- */
-const siginfo_t *uf_last_signal(void)
-{
-	return &trap.info;
-}
-
-/**
  * uf_resolve_with - run @fn inside this thread's SIGBUS handler
  *
  * The access is restarted when @fn returns true.  NULL ends it.

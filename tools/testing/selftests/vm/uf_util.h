@@ -51,7 +51,6 @@ int uf_read_wide(const void *p, const void *hole);
 int uf_write(void *p, unsigned char val);
 int uf_exec(void *p);
 int uf_touch(void *p, enum uf_how how);
-const siginfo_t *uf_last_signal(void);
 
 typedef bool (*uf_resolver)(siginfo_t *info, void *arg);
 void uf_resolve_with(uf_resolver fn, void *arg);
