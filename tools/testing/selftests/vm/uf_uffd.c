@@ -12,12 +12,12 @@
 #include "uf_uffd.h"
 
 /**
- * uf_uffd_open - a non-blocking userfaultfd with the handshake done
+ * uf_uffd_open_flags - a non-blocking userfaultfd with the handshake done
  */
-int uf_uffd_open(uint64_t features)
+int uf_uffd_open_flags(uint64_t features, int flags)
 {
 	struct uffdio_api api = { .api = UFFD_API, .features = features };
-	int fd = syscall(__NR_userfaultfd, O_CLOEXEC | O_NONBLOCK);
+	int fd = syscall(__NR_userfaultfd, O_CLOEXEC | O_NONBLOCK | flags);
 
 	if (fd < 0)
 		return -errno;
@@ -28,6 +28,11 @@ int uf_uffd_open(uint64_t features)
 		return err;
 	}
 	return fd;
+}
+
+int uf_uffd_open(uint64_t features)
+{
+	return uf_uffd_open_flags(features, 0);
 }
 
 int uf_uffd_register(int fd, void *p, size_t len, uint64_t mode)

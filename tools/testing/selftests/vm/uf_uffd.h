@@ -15,6 +15,7 @@
 #include "uf_util.h"
 
 int uf_uffd_open(uint64_t features);
+int uf_uffd_open_flags(uint64_t features, int flags);
 int uf_uffd_register(int fd, void *p, size_t len, uint64_t mode);
 int uf_uffd_unregister(int fd, void *p, size_t len);
 int uf_uffd_copy(int fd, void *dst, const void *src, size_t len, uint64_t mode);

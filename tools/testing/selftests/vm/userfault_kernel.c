@@ -7,6 +7,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/aio_abi.h>
 #include <linux/futex.h>
 #include <linux/io_uring.h>
 #include <sched.h>
@@ -15,6 +16,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/ptrace.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -23,6 +25,7 @@
 #include "../kselftest_harness.h"
 #include "lib/test_hmm_uapi.h"
 #include "uf_area.h"
+#include "uf_ring.h"
 #include "uf_util.h"
 
 #undef TEST_TIMEOUT_DEFAULT
@@ -309,6 +312,56 @@ TEST_F(kernel, io_uring_fixed_buffers)
 	close(fd);
 }
 
+/* Asynchronous I/O: refused at once, or completed with the error. */
+static int aio_read(int fd, void *buf, size_t len)
+{
+	struct iocb cb = {
+		.aio_lio_opcode = IOCB_CMD_PREAD,
+		.aio_fildes = fd,
+		.aio_buf = (uintptr_t)buf,
+		.aio_nbytes = len,
+	};
+	struct iocb *list = &cb;
+	struct io_event event = {};
+	aio_context_t ctx = 0;
+	int ret;
+
+	if (syscall(__NR_io_setup, 1, &ctx))
+		return -errno;
+	ret = uf_ret(syscall(__NR_io_submit, ctx, 1, &list));
+	if (ret == 1)
+		ret = uf_ret(syscall(__NR_io_getevents, ctx, 1, 1, &event, NULL));
+	syscall(__NR_io_destroy, ctx);
+	return ret == 1 ? (int)event.res : ret;
+}
+
+TEST_F(kernel, aio)
+{
+	int fd = uf_disk_file(4 * self->page, O_DIRECT);
+
+	if (fd < 0)
+		SKIP(return, "no file system with a disk below it can be written to");
+	EXPECT_EQ(-EFAULT, aio_read(fd, self->hole, self->page));
+	close(fd);
+}
+
+/* A worker of io_uring touches the buffer on behalf of its submitter. */
+TEST_F(kernel, io_uring_worker)
+{
+	struct uf_ring ring;
+	int fd = text_file(PART);
+
+	ASSERT_LE(0, fd);
+	if (uf_ring_make(&ring))
+		SKIP(return, "io_uring is not available");
+	EXPECT_EQ(-EFAULT, uf_ring_read(&ring, fd, self->hole, PART));
+	EXPECT_EQ(-EFAULT, uf_ring_read(&ring, fd, self->hole + 1, 1));
+	EXPECT_EQ(PART, uf_ring_read(&ring, fd, self->here, PART));
+	memset(self->here, uf_pattern(0), PART);
+	uf_ring_close(&ring);
+	close(fd);
+}
+
 TEST_F(kernel, mlock)
 {
 	EXPECT_EQ(-ENOMEM, uf_ret(mlock(self->hole, self->a.gran)));
@@ -415,6 +468,20 @@ TEST_F(kernel, signal_stack_in_a_hole)
 	EXPECT_EQ(SIGSEGV, WTERMSIG(status));
 }
 
+static pid_t crashing_child(const char *dir)
+{
+	struct rlimit all = { .rlim_cur = RLIM_INFINITY, .rlim_max = RLIM_INFINITY };
+	pid_t pid = fork();
+
+	if (!pid) {
+		if (chdir(dir) || setrlimit(RLIMIT_CORE, &all))
+			_exit(KSFT_SKIP);
+		signal(SIGABRT, SIG_DFL);
+		abort();
+	}
+	return pid;
+}
+
 /* Questions about a hole are answered without filling it. */
 TEST_F(kernel, looking_does_not_fill)
 {
@@ -479,6 +546,46 @@ TEST_F(kernel, mlockall)
 		SKIP(return, "this process may not lock its memory");
 	EXPECT_EQ(UF_SIGBUS, uf_read(self->hole));
 	munlockall();
+}
+
+static int core_of_child(void)
+{
+	char dir[] = "/tmp/userfault-XXXXXX", cmd[64];
+	int status;
+	pid_t pid;
+
+	if (!mkdtemp(dir))
+		return -errno;
+	pid = crashing_child(dir);
+	if (pid < 0 || waitpid(pid, &status, 0) != pid)
+		return -ECHILD;
+	snprintf(cmd, sizeof(cmd), "rm -rf %s", dir);
+	if (system(cmd))
+		return -EIO;
+	return WIFSIGNALED(status) && WCOREDUMP(status) ? 0 : -ENOENT;
+}
+
+/* A dump looks at every page; what that did to a file, its parent can see. */
+TEST(core_dump)
+{
+	enum uf_kind kinds[] = { UF_SHMEM, UF_SHMEM_THP, UF_HUGETLB };
+	struct uf_area a;
+	unsigned int i;
+	int ret;
+
+	for (i = 0; i < ARRAY_SIZE(kinds); i++) {
+		if (uf_area_map(&a, kinds[i], 2))
+			continue;
+		uf_put(&a, 0);
+		ASSERT_EQ(0, uf_arm(&a));
+		ret = core_of_child();
+		if (ret == -ENOENT)
+			SKIP(return, "no core is dumped here (CONFIG_ELF_CORE)");
+		ASSERT_EQ(0, ret);
+		EXPECT_TRUE(uf_hole(&a, 1));
+		EXPECT_TRUE(uf_intact(&a, 0));
+		uf_area_unmap(&a);
+	}
 }
 
 int main(int argc, char **argv)

@@ -562,6 +562,40 @@ TEST(several_types_in_one_call)
 	uf_area_unmap(&a);
 }
 
+/* Uses up the mappings a process may have; false where that is too many. */
+static bool use_up_mappings(size_t page)
+{
+	long limit = uf_sys_number("/proc/sys/vm/max_map_count");
+	size_t len = (2 * limit + 2) * page, off;
+	char *p;
+
+	if (limit < 0 || limit > 100000)
+		return false;
+	p = mmap(NULL, len, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (p == MAP_FAILED)
+		return false;
+	for (off = page; off < len; off += 2 * page)
+		if (mprotect(p + off, page, PROT_READ))
+			return true;
+	return false;
+}
+
+/* No room for a split: -EAGAIN, as for every advice, and no flag. */
+TEST(too_many_mappings)
+{
+	struct uf_area a;
+
+	ASSERT_EQ(NULL, uf_area_map(&a, UF_ANON, PAGES));
+	if (!use_up_mappings(a.gran))
+		SKIP(return, "the number of mappings is not limited enough");
+	EXPECT_EQ(-EAGAIN, userfault(uf_at(&a, 3), a.gran));
+	EXPECT_EQ(0, uf_read(uf_at(&a, 3)));
+	/* A whole mapping needs no split. */
+	EXPECT_EQ(0, userfault(a.mem, a.len));
+	EXPECT_EQ(-EAGAIN, nouserfault(uf_at(&a, 3), a.gran));
+	EXPECT_EQ(UF_SIGBUS, uf_read(uf_at(&a, 4)));
+}
+
 int main(int argc, char **argv)
 {
 	uf_begin();

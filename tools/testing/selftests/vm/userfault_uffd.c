@@ -377,6 +377,41 @@ TEST_F(uffd, missing_and_wp)
 	EXPECT_EQ(uf_pattern(1), uf_read(self->hole + 1));
 }
 
+/* A marker remembers that a hole is to be protected; it is still a hole. */
+TEST_F(uffd, wp_marker_on_a_hole)
+{
+	struct uf_faulter f;
+
+	ASSERT_EQ(0, reopen(&self->fd, WP_ANYWHERE | UFFD_FEATURE_WP_UNPOPULATED));
+	ASSERT_EQ(0, uf_arm(&self->a));
+	ASSERT_EQ(0, register_area(self->fd, &self->a, WP));
+	ASSERT_EQ(0, uf_uffd_wp(self->fd, self->a.mem, self->a.len, true));
+	EXPECT_EQ(UF_SIGBUS, uf_read(self->hole));
+	EXPECT_EQ(UF_SIGBUS, uf_write(self->hole, 1));
+	EXPECT_EQ(-EFAULT, kernel_read(self->hole));
+	EXPECT_FALSE(uf_pte_present(self->hole));
+	EXPECT_TRUE(uf_intact(&self->a, 0));
+	/* The page that is there is protected all the same. */
+	ASSERT_TRUE(uf_faulter_start(&f, self->a.mem, UF_WRITE));
+	ASSERT_EQ(0, next_fault_at(self->fd, self->a.mem, self->a.gran));
+	EXPECT_EQ(0, uf_uffd_wp(self->fd, self->a.mem, self->a.len, false));
+	EXPECT_EQ(UF_OK, uf_faulter_join(&f));
+	EXPECT_EQ(UF_SIGBUS, uf_read(self->hole));
+}
+
+/* A descriptor that takes faults of user mode only leaves the rest refused. */
+TEST_F(uffd, user_mode_only)
+{
+	close(self->fd);
+	self->fd = uf_uffd_open_flags(0, UFFD_USER_MODE_ONLY);
+	ASSERT_LE(0, self->fd);
+	ASSERT_EQ(0, uf_arm(&self->a));
+	ASSERT_EQ(0, register_area(self->fd, &self->a, MISSING));
+	EXPECT_EQ(-EFAULT, kernel_read(self->hole));
+	EXPECT_TRUE(uf_hole(&self->a, 1));
+	check_served(_metadata, &self->a, self->src, self->fd);
+}
+
 TEST_F(uffd, sigbus_feature)
 {
 	ASSERT_EQ(0, reopen(&self->fd, UFFD_FEATURE_SIGBUS));
