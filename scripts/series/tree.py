@@ -50,6 +50,19 @@ def fresh_directory(path: Path) -> Path:
     return path
 
 
+def show_new_files(git: Git) -> None:
+    """Debian's .gitignore hides every new file from git add; not here.
+
+    Only the work tree differs, the commit is what the tarball says.
+    """
+    path = git.top / ".gitignore"
+    text = path.read_text() if path.exists() else ""
+    before, hides, _ = text.partition("\n/*\n")
+    if hides:
+        path.write_text(before + "\n")
+        git.raw("update-index", "--skip-worktree", ".gitignore")
+
+
 def create(repo: Repo, found: source.Source) -> None:
     """Unpack into a new git repository; it appears only when complete."""
     say(f"unpacking {found.tarball.name} (once, about half a minute)")
@@ -60,6 +73,7 @@ def create(repo: Repo, found: source.Source) -> None:
     git.raw("config", "gc.auto", "0")
     git.raw("config", "core.autocrlf", "false")
     git.raw("update-ref", "HEAD", commit_base(git, found))
+    show_new_files(git)
     new.rename(repo.tree)
 
 

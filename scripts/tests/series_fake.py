@@ -33,7 +33,7 @@ BASE = {
     "mm/Makefile": "obj-y += memory.o\n",
     "fs/old.c": "old\n",
     "tools/run.sh": "#!/bin/sh\n",
-    ".gitignore": "*.o\n",
+    ".gitignore": "*.o\n#\n# packaging\n#\n/*\n!/debian/\n",
     "mm/kept.o": "ignored, yet part of the base\n",
 }
 

@@ -6,6 +6,7 @@ import unittest
 
 from series_fake import BASE, FakeRepo, numbered
 from series import model, tree
+from series.git import Git
 from series.model import SeriesError
 
 
@@ -49,6 +50,12 @@ class Tree(FakeRepo):
         self.assertEqual(first, self.make())
         self.assertEqual(self.git.out("status", "--porcelain"), "")
         self.assertTrue(self.tree_file("mm/kept.o").exists())
+
+    def test_new_files_are_not_ignored(self):
+        tree.make_tree(self.repo)
+        git = Git(self.repo.tree)
+        (self.repo.tree / "mm/other.c").write_text("new\n")
+        self.assertEqual("?? mm/other.c", git.out("status", "--porcelain"))
 
     def test_base_tree(self):
         self.two_steps()
