@@ -4,6 +4,7 @@
 The base is compiled only where ours warns, and what it said is kept.
 """
 
+import posixpath
 import re
 from collections import Counter
 from dataclasses import dataclass
@@ -62,7 +63,8 @@ def parse(lines: Iterable[str], source: Path) -> List[Warning]:
         objtool = OBJTOOL.match(line)
         if match:
             path = up.sub("", match["path"].replace(f"{source}/", ""))
-            found.append(Warning(path, match["line"], match["text"]))
+            found.append(Warning(posixpath.normpath(path), match["line"],
+                                 match["text"]))
         elif objtool:
             text = re.sub(r"\+0x[0-9a-f]+", "", objtool["text"])
             found.append(Warning(objtool["path"] + ".c", "0", text))

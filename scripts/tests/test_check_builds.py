@@ -18,6 +18,7 @@ OUTPUT = """\
 /repo/build/linux/mm/a.c: In function 'f':
 /repo/build/linux/mm/a.c:7:6: warning: unused variable 'x' [-Wunused-variable]
 ../../linux/mm/b.c:9:1: warning: context imbalance in 'g' - wrong count
+/repo/build/linux/arch/x86/kvm/../../../virt/kvm/c.c:1:1: warning: cast
 mm/b.o: warning: objtool: g+0x12: unreachable instruction
 """.splitlines()
 
@@ -27,9 +28,10 @@ class Parsing(unittest.TestCase):
     def test_warnings(self):
         found = parse(OUTPUT, SOURCE)
         self.assertEqual([w.path for w in found],
-                         ["mm/a.c", "mm/b.c", "mm/b.c"])
-        self.assertEqual([w.is_gcc for w in found], [True, False, True])
-        self.assertIn("g: unreachable", found[2].text)
+                         ["mm/a.c", "mm/b.c", "virt/kvm/c.c", "mm/b.c"])
+        self.assertEqual([w.is_gcc for w in found],
+                         [True, False, False, True])
+        self.assertIn("g: unreachable", found[3].text)
 
     def test_cause(self):
         lines = ["  CC x.o", "mm/x.c:1:2: error: no", "make: *** [x.o] Error"]

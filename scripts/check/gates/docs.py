@@ -65,7 +65,7 @@ def run(ctx: Context, report: Report) -> None:
     status, lines = build(ctx, source)
     prefix = re.compile(rf"({re.escape(str(source))}|"
                         rf"{re.escape(str(ctx.linux))})/")
-    for line in lines:
+    for line in dict.fromkeys(lines):
         match = WARNING.match(prefix.sub("", line))
         if match and not FIGURES.search(line):
             report.problem(match["where"].rstrip(":"), match["text"])
