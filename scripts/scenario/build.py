@@ -24,8 +24,7 @@ IN_IMAGE = "opt/scenario"
 # Debian's QEMU loads its software emulator from here when KVM is missing.
 MODULES = Path("/usr/lib/x86_64-linux-gnu/qemu")
 MODULE = "accel-tcg-x86_64.so"
-# The nested guest's kernel is only the workload: a lean build, if there is one,
-# takes the place of a debug kernel under test.
+# Kernels without debug.config, the first is preferred.
 LEAN = ["ours", "base"]
 
 
@@ -83,14 +82,19 @@ def build(out: Path = OUT) -> Path:
 
 
 def nested_kernel(kernel: Path) -> Path:
-    """What the nested guest boots; KERNEL is the one under test."""
+    """What the nested guest boots; KERNEL is the one under test.
+
+    It is only the workload, and a debug kernel is too big and slow for that: a
+    lean one takes its place, of any age, built only if there is none.
+    """
     if "debug" not in kernel.parents[3].name:       # build/obj/FLAVOUR/...
         return kernel
     for flavour in LEAN:
         image = kernel.parents[4] / flavour / "arch/x86/boot/bzImage"
         if image.exists():
             return image
-    return kernel
+    from kernel import build as kernels, flavour as flavours
+    return kernels.build(flavours.named(LEAN[0]))
 
 
 def image_files(kernel: Path) -> List[Tuple[Path, str]]:

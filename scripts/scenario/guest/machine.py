@@ -17,6 +17,7 @@ HOME = Path(__file__).resolve().parent.parent.parent
 FIRMWARE = ["/usr/share/seabios", "/usr/share/qemu"]
 KERNEL_ARGS = ("console=ttyS0 loglevel=5 panic=-1 nokaslr nowatchdog "
                "maxcpus=1 tsc=reliable rcupdate.rcu_cpu_stall_suppress=1")
+PANIC = re.compile(r"Kernel panic - not syncing: (.*)")
 # A plain model under KVM: nested in an emulated machine, the XSAVE leaves that
 # "host" passes on contradict each other.
 CPU = {"kvm": "kvm64,vme=off", "tcg": "max"}
@@ -118,6 +119,10 @@ class Machine:
         if code < 0:
             return f"was killed by signal {-code} " \
                    f"({signal.Signals(-code).name})"
+        panic = PANIC.search(self.console.read_text("utf-8", "replace")
+                             if self.console.exists() else "")
+        if panic:
+            return f"ended, its guest's kernel panicked: {panic.group(1)}"
         text = self.stderr.read_text("utf-8", "replace").strip()
         last = f": {text.splitlines()[-1]}" if text else ""
         return f"exited with status {code}{last}"

@@ -70,7 +70,9 @@ def _postcopy(f: Facts) -> List[str]:
         f"{_time(f.time_after)}",
         f"pages demanded     {f.requests} (faults that asked the source)",
         f"downtime           {_time(f.downtime)}",
-        f"vCPU block time    {vcpus}; all at once {_time(f.blocktime)}",
+        f"vCPU block time    {vcpus}; all at once {_time(f.blocktime)} "
+        f"(as QEMU counts:",
+        "                   faults that KVM's own workers took are not in it)",
         f"pages verified     {f.verified_before} on the source, "
         f"{f.verified_after} on the destination",
     ]

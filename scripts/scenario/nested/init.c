@@ -33,6 +33,7 @@
 #include <sys/reboot.h>
 #include <sys/sysinfo.h>
 #include <termios.h>
+#include <time.h>
 #include <unistd.h>
 
 #define PAGE		4096UL
@@ -40,7 +41,8 @@
 #define MAX_CPUS	16
 #define REPORTS		16	/* progress lines per round */
 #define MAX_BAD		4	/* pages described in full, per vCPU */
-#define PAUSE_US	30000	/* after each report: leave some CPU to QEMU */
+#define REST		2	/* parts of rest for one part of work ... */
+#define MAX_REST_US	100000	/* ... but no longer than this at a time */
 
 struct worker {
 	pthread_t thread;
@@ -166,10 +168,31 @@ static size_t stride_for(size_t count)
 	return stride;
 }
 
+static uint64_t now_us(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * 1000000ULL + t.tv_nsec / 1000;
+}
+
+/*
+ * Leave the CPUs to QEMU for a while: the whole of this may run emulated on
+ * two of them.  START is when the work began; returns when it begins again.
+ */
+static uint64_t rest(uint64_t start)
+{
+	uint64_t pause = (now_us() - start) * REST;
+
+	usleep(pause < MAX_REST_US ? pause : MAX_REST_US);
+	return now_us();
+}
+
 static void *work(void *arg)
 {
 	struct worker *w = arg;
 	size_t chunk = (w->count + REPORTS - 1) / REPORTS, slot = 0;
+	uint64_t start;
 	cpu_set_t set;
 
 	CPU_ZERO(&set);
@@ -181,6 +204,7 @@ static void *work(void *arg)
 		write_page(w->first + i, 0);
 	pthread_barrier_wait(&filled);	/* all filled */
 	pthread_barrier_wait(&filled);	/* and said so */
+	start = now_us();
 
 	for (uint64_t pass = 0;; pass++) {
 		for (size_t i = 0; i < w->count; i++) {
@@ -191,7 +215,7 @@ static void *work(void *arg)
 				continue;
 			report("done cpu=%u pages=%" PRIu64 " errors=%" PRIu64
 			       "\n", w->cpu, w->done, w->errors);
-			usleep(PAUSE_US);
+			start = rest(start);
 		}
 	}
 	return NULL;
