@@ -55,11 +55,12 @@ class Walk:
     def items(self) -> List[Item]:
         """Return everything to find out, step by step."""
         ctx, found = self.ctx, []
+        gcc = ctx.compiler("gcc")
         for step in ctx.steps:
+            tree = steps.compiled(ctx.linux, step)
             for what in (*BUILDS, BOOT):
                 config = self.configs["on" if what == BOOT else what]
-                key = ctx.key(__name__, what, step.tree, config,
-                              ctx.compiler("gcc"))
+                key = ctx.key(__name__, what, config, gcc, *tree)
                 found.append(Item(step, what, key))
         return found
 

@@ -96,3 +96,16 @@ def touched(steps: List[Step]) -> List[str]:
         for what, path in step.changes:
             state[path] = what != "D"
     return sorted(path for path, there in state.items() if there)
+
+
+def compiled(tree: Path, step: Step) -> List[str]:
+    """Return the git ids of everything at a step that a kernel is made of.
+
+    A step that only writes documentation or tests gives the same kernel as
+    the one before it.
+    """
+    top = git(tree, "ls-tree", step.commit).splitlines()
+    tools_dir = git(tree, "ls-tree", step.commit, "tools/").splitlines()
+    others = ("\tDocumentation", "\tMAINTAINERS", "\ttools",
+              "\ttools/testing")
+    return [line for line in top + tools_dir if not line.endswith(others)]

@@ -221,6 +221,22 @@ class Walk(CheckCase):
         self.walk()
         self.assertEqual({name for name, _ in self.built}, {"three"})
 
+    def test_a_step_of_documentation_is_not_built(self):
+        self.walk()
+        self.step("docs", {"Documentation/a.rst": "A\n",
+                           "tools/testing/selftests/vm/a.c": TAG})
+        self.built.clear()
+        self.assertEqual(self.walk(), [])
+        self.assertEqual(self.built, [])
+
+    def test_a_step_in_the_build_tools_is_built(self):
+        self.walk()
+        self.step("objtool", {"tools/objtool/a.c": TAG})
+        self.ctx.say = lambda text: None
+        self.built.clear()
+        self.walk()
+        self.assertEqual({name for name, _ in self.built}, {"objtool"})
+
     def test_a_failure_names_the_step_and_is_tried_again(self):
         broken = {("one", "off")}
         self.assertEqual(self.walk(broken), ["g: one/off: mm/new.c:1: error"])

@@ -2,6 +2,7 @@
 """checkpatch --strict on the mail of every step."""
 
 import re
+from concurrent.futures import ThreadPoolExecutor
 
 from .. import steps, tools
 from ..context import Context
@@ -53,15 +54,22 @@ def check(ctx: Context, step: Step, words: str) -> Report:
     return report
 
 
+def cached(ctx: Context, step: Step, words: str, conf: str) -> dict:
+    """Return what checkpatch says of a step, from the cache if it is there."""
+    key = ctx.key(__name__, step.commit, conf, ctx.base_tree)
+    known = ctx.cache.get(key)
+    if known is None:
+        known = check(ctx, step, words).as_json()
+        ctx.cache.put(key, known)
+    return known
+
+
 def run(ctx: Context, report: Report) -> None:
-    """Check every step; a step that did not change is not checked again."""
+    """Check every step, several at a time."""
     words = dictionary()
     conf = (ctx.repo / ".checkpatch.conf").read_text()
-    for step in ctx.steps:
-        key = ctx.key(__name__, step.commit, conf, ctx.base_tree)
-        known = ctx.cache.get(key)
-        if known is None:
-            known = check(ctx, step, words).as_json()
-            ctx.cache.put(key, known)
-        report.add_json(known)
-    report.note(f"{len(ctx.steps)} steps")
+    steps_now = ctx.steps
+    with ThreadPoolExecutor(int(ctx.jobs)) as pool:
+        for known in pool.map(lambda s: cached(ctx, s, words, conf), steps_now):
+            report.add_json(known)
+    report.note(f"{len(steps_now)} steps")
