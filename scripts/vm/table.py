@@ -32,7 +32,7 @@ class Test:
     command: str                    # run by sh in `directory`
     directory: str
     parser: str = "ktap"            # see vm.parsers
-    seconds: int = 30
+    seconds: int = 60               # generous: a loaded machine is no failure
     subsets: Tuple[str, ...] = ("ci",)
     needs: Tuple[str, ...] = ()     # "debug" (kernel), and keys of SKIP_WITHOUT
     conformance: bool = False       # recorded on the base and compared
@@ -50,23 +50,23 @@ def _mm(name: str, command: str, **more) -> Test:
 # uffd-stress on hugetlb: run_vmtests.sh gives it half of the free huge pages
 # (128 MiB); that many bytes are copied on every bounce, hence the limits.
 CONFORMANCE = [
-    _mm("uffd-unit-tests", "uffd-unit-tests", parser="uffd", seconds=60),
+    _mm("uffd-unit-tests", "uffd-unit-tests", parser="uffd", seconds=180),
     _mm("uffd-stress-anon", "uffd-stress anon 20 16", parser="exit"),
     _mm("uffd-stress-shmem", "uffd-stress shmem 20 16", parser="exit"),
     _mm("uffd-stress-shmem-private", "uffd-stress shmem-private 20 16", parser="exit"),
     _mm("uffd-stress-hugetlb", "uffd-stress hugetlb 128 32", parser="exit",
-        seconds=90, subsets=()),
+        seconds=180, subsets=()),
     _mm("uffd-stress-hugetlb-private", "uffd-stress hugetlb-private 128 32", parser="exit",
-        seconds=90, subsets=()),
-    _mm("hmm-tests", "hmm-tests", seconds=60),
-    _mm("cow", "cow", seconds=60),
+        seconds=180, subsets=()),
+    _mm("hmm-tests", "hmm-tests", seconds=120),
+    _mm("cow", "cow", seconds=120),
     _mm("ksm_functional_tests", "ksm_functional_tests"),
-    _mm("mremap_test", "mremap_test", seconds=60),
+    _mm("mremap_test", "mremap_test", seconds=120),
     _mm("gup_longterm", "gup_longterm"),
     _mm("madv_populate", "madv_populate"),
     _mm("mkdirty", "mkdirty"),
-    _mm("pagemap_ioctl", "pagemap_ioctl", seconds=60),
-    _mm("migration", "migration", seconds=180, subsets=()),
+    _mm("pagemap_ioctl", "pagemap_ioctl", seconds=120),
+    _mm("migration", "migration", seconds=300, subsets=()),
     Test("kvm-demand-paging-missing", "./demand_paging_test -u MISSING -b 64M -v 2", KVM,
          parser="exit", needs=("kvm",), conformance=True),
     Test("kvm-demand-paging-minor", "./demand_paging_test -u MINOR -s shmem -b 64M -v 2 -a",
@@ -85,7 +85,7 @@ def ours() -> List[Test]:
 
 
 def _own(program: Path) -> Test:
-    return Test(f"vm:{program.name}", f"./{program.name}", OURS, seconds=60)
+    return Test(f"vm:{program.name}", f"./{program.name}", OURS, seconds=120)
 
 
 def scenarios() -> List[Test]:
