@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Optional
 
 from .machine import Machine
-from .session import Failure, Session
+from .session import Session
 from .verdict import MIB, Facts
 from .workload import Workload
 
@@ -80,8 +80,7 @@ class Migration:
                     f"{ram['total'] / MIB:.1f} MiB unsent: switching")
 
     def sent(self) -> int:
-        info = self.session.ask(self.source, "query-migrate")
-        check_status(info)
+        info = self.session.migration(self.source)
         return info.get("ram", {}).get("transferred", 0)
 
     def switch(self) -> None:
@@ -128,7 +127,7 @@ class Migration:
         """Both ends are through; a status that ends otherwise is a failure."""
         done = True
         for machine in (self.source, self.destination):
-            check_status(self.session.ask(machine, "query-migrate"))
+            self.session.migration(machine)
             done = done and self.session.seen(machine, "MIGRATION",
                                               status="completed")
         return done
@@ -151,14 +150,6 @@ class Migration:
 
 def ms(seconds: float) -> int:
     return round(seconds * 1000)
-
-
-def check_status(info: dict) -> None:
-    """A migration that ended other than well is a Failure."""
-    status = info.get("status", "none")
-    if status in ("failed", "cancelled", "postcopy-paused"):
-        reason = info.get("error-desc", "QEMU gives no reason")
-        raise Failure(f"the migration is {status}: {reason}")
 
 
 def boot(session: Session, facts: Facts, guest: Workload,

@@ -15,6 +15,7 @@ from .qmp import QMPClosed, QMPTimeout
 from .workload import Workload
 
 TICK = 0.05             # how often a condition without an event is looked at
+SETTLE = 1.0            # for a death that explains a failed migration
 SHOW = 2.0              # seconds between lines about something that goes on
 
 
@@ -50,10 +51,13 @@ class Session:
 
     def start(self, name: str, extra: Optional[List[str]] = None) -> Machine:
         """Start a QEMU; it answers its monitor when this returns."""
-        machine = Machine(name, self.config, self.logs, extra)
+        return self.add(Machine(name, self.config, self.logs, extra))
+
+    def add(self, machine: Machine) -> Machine:
+        """Take charge of a machine, wait for its greeting."""
         machine.qmp.timeout = 10 * self.patience
         self.machines.append(machine)
-        self.events[name] = []
+        self.events[machine.name] = []
         self._selector.register(machine.qmp, selectors.EVENT_READ, machine)
         self.ask(machine, None)
         return machine
@@ -109,6 +113,26 @@ class Session:
                 self.say(live())
                 shown = now
             self._pump(min(TICK, deadline - now))
+
+    def migration(self, machine: Machine) -> Dict[str, Any]:
+        """query-migrate; a migration that ended other than well is a Failure.
+
+        When a QEMU's death is the reason, the other one may notice first.
+        """
+        info = self.ask(machine, "query-migrate")
+        status = info.get("status", "none")
+        if status in ("failed", "cancelled", "postcopy-paused"):
+            self._settle()
+            reason = info.get("error-desc", "QEMU gives no reason")
+            raise Failure(f"the migration is {status} according to the "
+                          f"{machine.name} QEMU: {reason}")
+        return info
+
+    def _settle(self) -> None:
+        """Give a QEMU that is dying the time to be seen dead."""
+        deadline = time.monotonic() + SETTLE * self.patience
+        while time.monotonic() < deadline:
+            self._pump(TICK)
 
     def seen(self, machine: Machine, event: str, **data: Any) -> bool:
         """MACHINE sent EVENT, with DATA among what it carries."""

@@ -6,7 +6,7 @@ the guest goes on; a page about to be written is saved first.
 """
 
 from .machine import Machine
-from .postcopy import Damage, boot, check_status, flip, observe
+from .postcopy import Damage, boot, flip, observe
 from .session import Session
 from .verdict import MIB, Facts
 from .workload import Workload
@@ -57,11 +57,11 @@ class Snapshot:
                     f"meanwhile")
 
     def going(self, source: Machine) -> bool:
-        check_status(self.session.ask(source, "query-migrate"))
+        self.session.migration(source)
         return self.session.seen(source, "RESUME")
 
     def finished(self, source: Machine) -> bool:
-        check_status(self.session.ask(source, "query-migrate"))
+        self.session.migration(source)
         return self.session.seen(source, "MIGRATION", status="completed")
 
     def go_on(self, source: Machine) -> None:
