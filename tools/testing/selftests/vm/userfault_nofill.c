@@ -238,22 +238,25 @@ struct knob {
 	long saved;
 };
 
+static void restore_knobs(const struct knob *knobs, size_t n)
+{
+	while (n--)
+		write_number(knobs[n].path, knobs[n].saved);
+}
+
+/* All of them or none. */
 static bool turn_knobs(struct knob *knobs, size_t n)
 {
 	size_t i;
 
 	for (i = 0; i < n; i++) {
 		knobs[i].saved = uf_sys_number(knobs[i].path);
-		if (knobs[i].saved < 0 || write_number(knobs[i].path, knobs[i].eager))
+		if (knobs[i].saved < 0 || write_number(knobs[i].path, knobs[i].eager)) {
+			restore_knobs(knobs, i);
 			return false;
+		}
 	}
 	return true;
-}
-
-static void restore_knobs(const struct knob *knobs, size_t n)
-{
-	while (n--)
-		write_number(knobs[n].path, knobs[n].saved);
 }
 
 static struct knob ksm_knobs[] = {
@@ -349,14 +352,13 @@ FIXTURE_SETUP(khugepaged)
 
 	if (!uf_thp_size())
 		SKIP(return, "no transparent huge pages in this kernel");
-	if (!turn_knobs(khugepaged_knobs, ARRAY_SIZE(khugepaged_knobs)))
-		SKIP(return, "khugepaged's settings cannot be changed here");
-	if (uf_sys_read(SHMEM_ENABLED, self->shmem_enabled, sizeof(self->shmem_enabled)) ||
-	    uf_sys_write(SHMEM_ENABLED, "advise"))
-		SKIP(return, "the huge page setting of shmem cannot be changed here");
 	why = map_twins(&self->a, &self->twin, variant->kind);
 	if (why)
 		SKIP(return, "%s", why);
+	if (uf_sys_read(SHMEM_ENABLED, self->shmem_enabled, sizeof(self->shmem_enabled)) ||
+	    !turn_knobs(khugepaged_knobs, ARRAY_SIZE(khugepaged_knobs)))
+		SKIP(return, "khugepaged's settings cannot be changed here");
+	ASSERT_EQ(0, uf_sys_write(SHMEM_ENABLED, "advise"));
 	fill_sparsely(&self->a);
 	fill_sparsely(&self->twin);
 	ASSERT_EQ(0, uf_arm(&self->a));

@@ -32,7 +32,7 @@
 #define GRANULES	12
 #define GUARDED		8	/* the rest is disarmed now and then */
 #define THREADS		4
-#define OPS		1500
+#define OPS		800
 
 enum race_op {
 	OP_READ, OP_WRITE, OP_GUP, OP_DROP, OP_FILL, OP_REPLACE, OP_REGISTER,

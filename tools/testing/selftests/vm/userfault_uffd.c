@@ -5,8 +5,10 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <poll.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "../kselftest_harness.h"
@@ -397,6 +399,40 @@ TEST_F(uffd, wp_marker_on_a_hole)
 	EXPECT_EQ(0, uf_uffd_wp(self->fd, self->a.mem, self->a.len, false));
 	EXPECT_EQ(UF_OK, uf_faulter_join(&f));
 	EXPECT_EQ(UF_SIGBUS, uf_read(self->hole));
+}
+
+static int scan_and_protect(const struct uf_area *a)
+{
+	struct pm_scan_arg arg = {
+		.size = sizeof(arg),
+		.flags = PM_SCAN_WP_MATCHING | PM_SCAN_CHECK_WPASYNC,
+		.start = (uintptr_t)a->mem,
+		.end = (uintptr_t)a->mem + a->len,
+	};
+	int fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+	int ret;
+
+	if (fd < 0)
+		return -errno;
+	ret = uf_ret(ioctl(fd, PAGEMAP_SCAN, &arg));
+	close(fd);
+	return ret < 0 ? ret : 0;
+}
+
+/* Dirty tracking without messages: writes go on, holes stay holes. */
+TEST_F(uffd, wp_async)
+{
+	ASSERT_EQ(0, reopen(&self->fd, WP_ANYWHERE | UFFD_FEATURE_WP_UNPOPULATED |
+			    UFFD_FEATURE_WP_ASYNC));
+	ASSERT_EQ(0, uf_arm(&self->a));
+	ASSERT_EQ(0, register_area(self->fd, &self->a, WP));
+	ASSERT_EQ(0, scan_and_protect(&self->a));
+	EXPECT_EQ(UF_OK, uf_write(self->a.mem, 1));
+	EXPECT_EQ(UF_SIGBUS, uf_write(self->hole, 1));
+	EXPECT_EQ(UF_SIGBUS, uf_read(self->hole));
+	ASSERT_EQ(0, scan_and_protect(&self->a));
+	EXPECT_EQ(1, uf_read(self->a.mem));
+	EXPECT_FALSE(uf_pte_present(self->hole));
 }
 
 /* A descriptor that takes faults of user mode only leaves the rest refused. */
