@@ -106,7 +106,7 @@ class Migration:
                       "destination": self.destination}[self.damage.kill]
             session.say(f"killing the {victim.name} QEMU, as asked")
             victim.kill()
-        session.wait(self.finished, 40, "the migration completes", self.live)
+        session.wait(self.finished, 60, "the migration completes", self.live)
         facts.time_after = ms(session.clock() - started)
         info = session.ask(self.source, "query-migrate")
         ram = info["ram"]
@@ -174,7 +174,7 @@ def boot(session: Session, facts: Facts, guest: Workload,
 
 def observe(session: Session, guest: Workload, where: str) -> None:
     """Wait until every page was verified, or one was found wrong."""
-    session.wait(lambda: guest.covered() or guest.error_count > 0, 40,
+    session.wait(lambda: guest.covered() or guest.error_count > 0, 60,
                  f"{where} verifies every page",
                  lambda: f"{guest.since_mark()} pages verified on {where}")
     if guest.error_count:

@@ -44,10 +44,14 @@ class Snapshot:
         if self.damage.kill == "source":
             session.say("killing the source QEMU, as asked")
             source.kill()
-        session.wait(lambda: self.finished(source), 40,
-                     "the snapshot completes",
-                     lambda: f"{guest.verified - running} pages rewritten "
-                             f"meanwhile")
+
+        def live() -> str:
+            ram = session.migration(source).get("ram", {})
+            return (f"{ram.get('transferred', 0) / MIB:.1f} MiB saved, "
+                    f"{guest.verified - running} pages rewritten meanwhile")
+
+        session.wait(lambda: self.finished(source), 60,
+                     "the snapshot completes", live)
         facts.rewritten = guest.verified - running
         info = session.ask(source, "query-migrate")
         facts.completed = True
@@ -88,7 +92,7 @@ class Snapshot:
         if self.damage.kill == "destination":
             session.say("killing the restored QEMU, as asked")
             machine.kill()
-        session.wait(lambda: self.finished(machine), 40,
+        session.wait(lambda: self.finished(machine), 60,
                      "the snapshot is loaded")
         facts.restored = True
         self.verify(machine)
