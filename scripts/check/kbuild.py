@@ -60,26 +60,21 @@ class Build:
         """Make .config from a config target plus settings; return it.
 
         allnoconfig takes the settings as its answers; any other target is
-        made first and the settings are put on top.  An unchanged request
-        leaves .config alone, so that nothing is built again.
+        made first and the settings are put on top.  Kconfig leaves alone
+        what does not change, so nothing is built again without need.
         """
-        wanted = self.out / ".wanted"
-        wish = f"{start}\n{settings}"
+        self.out.mkdir(parents=True, exist_ok=True)
         config = self.out / ".config"
-        if not (wanted.exists() and config.exists()
-                and wanted.read_text() == wish):
-            self.out.mkdir(parents=True, exist_ok=True)
+        if start == "allnoconfig":
             answers = self.out / ".answers"
             answers.write_text(settings)
-            if start == "allnoconfig":
-                self.must(f"KCONFIG_ALLCONFIG={answers}", start,
-                          label="configure")
-            else:
-                self.must(start, label="configure")
-                with config.open("a") as out:
-                    out.write(settings)
-            wanted.write_text(wish)
-        self.must("olddefconfig", label="configure")
+            self.must(f"KCONFIG_ALLCONFIG={answers}", start,
+                      label="configure")
+        else:
+            self.must(start, label="configure")
+            with config.open("a") as out:
+                out.write(settings)
+            self.must("olddefconfig", label="configure")
         return config.read_text()
 
     def target(self, path: str) -> str:

@@ -21,9 +21,16 @@ PACKAGES = {
 }
 
 
+# What `make check` or a person's shell may have set, and no build should see.
+UNWANTED = ("ARCH", "CONFIG", "CROSS_COMPILE", "DEBUG", "FAST", "KBUILD_OUTPUT",
+            "KCONFIG_ALLCONFIG", "KERNEL", "MAKEFLAGS", "MAKELEVEL", "MFLAGS",
+            "PYTHONPATH", "RAM", "RECORD", "SCENARIO", "SUBSET", "T", "V", "W")
+
+
 def environment(**extra: str) -> Dict[str, str]:
     """Return the environment for programs: Debian's own tools come first."""
-    env = dict(os.environ)
+    env = {name: value for name, value in os.environ.items()
+           if name not in UNWANTED and not name.startswith("GIT_")}
     env["PATH"] = "/usr/bin:/bin:" + env.get("PATH", "")
     env["LC_ALL"] = "C.UTF-8"
     env["PYTHONDONTWRITEBYTECODE"] = "1"

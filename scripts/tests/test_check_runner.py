@@ -3,8 +3,12 @@
 
 import contextlib
 import io
+import os
+import unittest
+from unittest import mock
 
 from check_fake import Broken, CheckCase, NamedGate, run_gates, run_one
+from check import tools
 from check.result import FAILED, PASSED, SKIPPED, Skip
 
 
@@ -99,3 +103,23 @@ class Runner(CheckCase):
         for text in ("bad mm/* KIND\n", "bad mm/* KIND # \n", "bad KIND # x\n"):
             with self.assertRaisesRegex(Broken, "write 'GATE WHERE WHAT"):
                 self.table(text)
+
+
+class Tools(unittest.TestCase):
+
+    def test_what_make_exports_does_not_reach_a_build(self):
+        with mock.patch.dict(os.environ, {"MAKEFLAGS": "-j9", "KERNEL": "x",
+                                          "GIT_DIR": "/x", "HOME": "/h"}):
+            env = tools.environment(ARCH="arm64")
+        self.assertEqual([n for n in ("MAKEFLAGS", "KERNEL", "GIT_DIR")
+                          if n in env], [])
+        self.assertEqual((env["HOME"], env["ARCH"]), ("/h", "arm64"))
+
+    def test_a_missing_program_names_its_package(self):
+        with mock.patch("shutil.which", return_value=None), \
+                self.assertRaisesRegex(Broken, "python3-sphinx"):
+            tools.need("sphinx-build")
+
+    def test_a_failing_program(self):
+        with self.assertRaisesRegex(Broken, "'git .*' failed: .*not-a-cmd"):
+            tools.output(["git", "not-a-cmd"])

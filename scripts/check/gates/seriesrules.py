@@ -4,7 +4,7 @@
 import re
 import sys
 
-from .. import tools
+from .. import steps, tools
 from ..context import Context
 from ..result import Report
 
@@ -38,5 +38,13 @@ def run(ctx: Context, report: Report) -> None:
 
 def mails(ctx: Context, report: Report) -> None:
     """Let `git am` apply the mails to the bare source, compare the trees."""
-    if command(ctx, report, "check", "mails"):
-        report.note(f"{len(ctx.steps)} mails")
+    made_of = [*(ctx.repo / "scripts/series").glob("*.py"),
+               *ctx.repo.glob("Documentation/cover-letter.txt")]
+    key = ctx.key(__name__, steps.git(ctx.linux, "rev-parse", "HEAD"),
+                  *(path.read_text() for path in sorted(made_of)))
+    if ctx.cache.get(key) is None:
+        ctx.say("git am on the unpacked source")
+        if not command(ctx, report, "check", "mails"):
+            return
+        ctx.cache.put(key, {})
+    report.note(f"{len(ctx.steps)} mails")
