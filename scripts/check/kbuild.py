@@ -47,7 +47,8 @@ class Build:
                 ["make", "-C", str(self.source), f"O={self.out}",
                  f"-j{self.ctx.jobs}", f"CC=ccache {self.gcc}",
                  *self.make_args, *args],
-                self.log, label, KBUILD_BUILD_TIMESTAMP="1970-01-01",
+                self.log, label, CCACHE_BASEDIR=str(self.ctx.repo),
+                CCACHE_NOHASHDIR="1", KBUILD_BUILD_TIMESTAMP="1970-01-01",
                 KBUILD_BUILD_USER="check", KBUILD_BUILD_HOST="check")
 
     def must(self, *args: str, label: str) -> None:

@@ -28,5 +28,9 @@ def base_source(ctx: Context) -> Path:
 
 
 def step_source(ctx: Context, commit: str) -> Path:
-    """Return the work tree of the per-step builds, at a commit."""
-    return moved(ctx, ctx.build / "linux-step", commit)
+    """Return the work tree of the per-step builds, at a commit.
+
+    Seen from an O= directory of the gates it has the same relative path as
+    build/linux from build/obj/*, so that ccache finds what was built there.
+    """
+    return moved(ctx, ctx.work / "linux", commit)
