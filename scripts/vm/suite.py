@@ -133,7 +133,9 @@ def run_in_guest(guest: Guest, tests: List[Test]) -> List[Group]:
         elif sys.stdout.isatty():
             print(f"{run.name} ...", end="", flush=True)
 
-    runs = job.run(tests, spec, on_event=shown)
+    with open(guest.results / "live.log", "w", buffering=1, encoding="utf-8") as live:
+        runs = job.run(tests, spec, on_event=shown,
+                       on_line=lambda test, line: live.write(f"{test}: {line}\n"))
     for run in runs:
         _keep_output(guest.results, run)
     groups = [parsers.read(run) for run in runs]
