@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0
 """Running other programs, and saying which package a missing one is in."""
 
-import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 from typing import Dict, List, Optional, Sequence
+
+from kernel import environ
 
 from .result import Broken
 
@@ -21,16 +22,9 @@ PACKAGES = {
 }
 
 
-# What `make check` or a person's shell may have set, and no build should see.
-UNWANTED = ("ARCH", "CONFIG", "CROSS_COMPILE", "DEBUG", "FAST", "KBUILD_OUTPUT",
-            "KCONFIG_ALLCONFIG", "KERNEL", "MAKEFLAGS", "MAKELEVEL", "MFLAGS",
-            "PYTHONPATH", "RAM", "RECORD", "SCENARIO", "SUBSET", "T", "V", "W")
-
-
 def environment(**extra: str) -> Dict[str, str]:
     """Return the environment for programs: Debian's own tools come first."""
-    env = {name: value for name, value in os.environ.items()
-           if name not in UNWANTED and not name.startswith("GIT_")}
+    env = environ.clean()
     env["PATH"] = "/usr/bin:/bin:" + env.get("PATH", "")
     env["LC_ALL"] = "C.UTF-8"
     env["PYTHONDONTWRITEBYTECODE"] = "1"

@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 from typing import List
 
-from kernel import config
+from kernel import config, environ
 from kernel.flavour import ROOT, Flavour, KernelError, source_tree
 from kernel.progress import Progress
 
@@ -61,10 +61,10 @@ def compiler() -> List[str]:
 
 def environment() -> dict:
     """Of make: nothing that differs from build to build without a reason."""
-    return {**os.environ, "LC_ALL": "C", "CCACHE_BASEDIR": str(ROOT),
-            "CCACHE_NOHASHDIR": "1",
-            "KBUILD_BUILD_TIMESTAMP": "Thu Jan  1 00:00:00 UTC 1970",
-            "KBUILD_BUILD_USER": "userfault", "KBUILD_BUILD_HOST": "build"}
+    return environ.clean(
+        CCACHE_BASEDIR=str(ROOT), CCACHE_NOHASHDIR="1",
+        KBUILD_BUILD_TIMESTAMP="Thu Jan  1 00:00:00 UTC 1970",
+        KBUILD_BUILD_USER="userfault", KBUILD_BUILD_HOST="build")
 
 
 def _make(flavour: Flavour, tree: Path) -> None:

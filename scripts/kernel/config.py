@@ -10,6 +10,7 @@ import subprocess
 from pathlib import Path
 from typing import Dict, List
 
+from kernel import environ
 from kernel.flavour import Flavour, KernelError
 
 REQUEST = re.compile(r"^(CONFIG_\w+)=(.*)$")
@@ -47,7 +48,7 @@ def configure(flavour: Flavour, tree: Path) -> None:
         ["make", "-s", "-C", str(tree), f"O={flavour.obj}",
          f"KCONFIG_ALLCONFIG={fragment}", "allnoconfig"],
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        text=True, check=False)
+        env=environ.clean(), text=True, check=False)
     if done.returncode:
         raise KernelError(f"The kernel configuration of '{flavour.name}' failed: "
                           f"{done.stdout.strip().splitlines()[-1:]}.")

@@ -12,6 +12,7 @@ import subprocess
 from pathlib import Path
 from typing import List
 
+from kernel import environ
 from vm import paths, table
 from vm.errors import Failure
 
@@ -102,7 +103,7 @@ def _run(command: List[str], directory: Path) -> None:
     with open(log, "ab") as out:
         done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=out,
                               stderr=subprocess.STDOUT, check=False,
-                              env={**os.environ, "LC_ALL": "C"})
+                              env=environ.clean())
     if done.returncode:
         tail = log.read_text(errors="replace").splitlines()
         print("\n".join([line for line in tail if "error" in line.lower()][:12]))
