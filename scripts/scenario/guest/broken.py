@@ -23,7 +23,8 @@ class Sabotage:
 
 RUNS = [
     Sabotage("a flipped byte fails a migration", "flip",
-             "postcopy", Damage(flip=True), "1 corrupted page(s)", "no page corrupted"),
+             "postcopy", Damage(flip=True),
+             "1 corrupted page(s)", "no page corrupted"),
     Sabotage("a killed source is caught", "kill-source",
              "postcopy", Damage(kill="source"),
              "the source QEMU was killed by signal 9",
@@ -33,7 +34,8 @@ RUNS = [
              "the destination QEMU was killed by signal 9",
              "migration completed"),
     Sabotage("a flipped byte fails a restore", "flip-snapshot",
-             "snapshot", Damage(flip=True), "1 corrupted page(s)", "no page corrupted"),
+             "snapshot", Damage(flip=True),
+             "1 corrupted page(s)", "no page corrupted"),
 ]
 
 
