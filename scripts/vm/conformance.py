@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Dict, List
 
 from vm import paths
+from vm.record import status_of
 from vm.results import FAIL, PASS, SKIP, Group
 
 PAGE = paths.RECORDS / "conformance.rst"
@@ -26,7 +27,7 @@ COLUMNS = (("test", 28), ("base", 34), ("ours", 34))
 def page(record: dict, groups: List[Group]) -> str:
     """The text of the page."""
     ours = {group.name: group.statuses() for group in groups}
-    rows = [(name, _counts({case: entry[0] for case, entry in cases.items()}),
+    rows = [(name, _counts({case: status_of(entry) for case, entry in cases.items()}),
              _counts(ours.get(name, {})))
             for name, cases in record["tests"].items()]
     return HEAD + _table(rows) + _not_passed(record, groups)
@@ -63,11 +64,11 @@ def _not_passed(record: dict, groups: List[Group]) -> str:
     """Every case that does not pass on one of the two, with the reason."""
     lines = []
     for name, cases in record["tests"].items():
-        lines += [f"* base, {name}, ``{case}``: {entry[0]} ({entry[1]})"
-                  for case, entry in cases.items() if entry[0] != PASS]
+        lines += [f"* base, {name}, ``{case}``: {entry}"
+                  for case, entry in cases.items() if status_of(entry) != PASS]
     for group in groups:
         if group.name in record["tests"]:
-            lines += [f"* ours, {group.name}, ``{case.name}``: {case.status} ({case.reason})"
+            lines += [f"* ours, {group.name}, ``{case.name}``: {case.status}: {case.reason}"
                       for case in group.cases if case.status != PASS]
     if not lines:
         return "\nEvery case passes on both.\n"

@@ -42,9 +42,8 @@ def conformance(groups: List[Group]) -> List[Group]:
 
 def save(groups: List[Group], allowed: Dict[str, str], path: Path = RECORD) -> None:
     """Write the record."""
-    tests = {group.name: {case.name: [case.status, case.reason] if case.reason
-                          else [case.status] for case in group.cases}
-             for group in conformance(groups)}
+    tests = {group.name: {case.name: f"{case.status}: {case.reason}".rstrip(": ")
+                          for case in group.cases} for group in conformance(groups)}
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps({"stamp": stamp(), "allowed_splats": allowed,
                                 "tests": tests}, indent=1) + "\n")
@@ -56,6 +55,11 @@ def load(path: Path = RECORD) -> Optional[dict]:
         return json.loads(path.read_text())
     except (OSError, ValueError):
         return None
+
+
+def status_of(entry: str) -> str:
+    """The status in "pass" or "skip: why"."""
+    return entry.partition(":")[0]
 
 
 def problem(record: Optional[dict], now: Dict[str, str]) -> str:
@@ -74,8 +78,8 @@ def compare(record: dict, groups: List[Group]) -> None:
     for group in conformance(groups):
         known = record["tests"].get(group.name, {})
         have = {case.name: case for case in group.cases}
-        for name, (status, *reason) in known.items():
-            case = have.get(name)
+        for name, entry in known.items():
+            status, case = status_of(entry), have.get(name)
             if status == PASS:
                 _must_pass(group, name, case)
             elif status == FAIL and case and case.status == FAIL:
