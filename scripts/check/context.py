@@ -34,6 +34,11 @@ class Context:
         """Return the log file of a gate."""
         return self.work / "logs" / f"{name}.log"
 
+    def new_log(self, name: str) -> Path:
+        """Return a log file that holds nothing of an earlier run."""
+        self.log(name).unlink(missing_ok=True)
+        return self.log(name)
+
     def say(self, text: str) -> None:
         """Tell a person what a long gate is doing."""
         print(f"    {text}", flush=True)

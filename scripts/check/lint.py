@@ -92,14 +92,14 @@ class Lint:
         machine, ctx = self.machine, self.ctx
         name = f"{machine.name}-{kind}"
         build = kbuild.Build(ctx, source, ctx.work / "obj" / name,
-                             ctx.log(name), machine.arch, machine.make_args,
-                             machine.gcc)
+                             ctx.new_log(name), machine.arch,
+                             machine.make_args, machine.gcc)
         build.configure(machine.start, settings)
         done = build.objects(paths, *machine.lint_args, label=name)
         return {"said": [list(w) for w in parse(done.lines, source)],
                 "built": done.built, "failed": done.failed,
                 "unselected": done.unselected,
-                "cause": kbuild.cause(done.lines)}
+                "cause": f"{kbuild.cause(done.lines)} (log: {build.log})"}
 
     def _cached(self, kind: str, tree: str, settings: str, source: object,
                 paths: Sequence[str]) -> dict:

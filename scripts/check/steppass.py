@@ -9,7 +9,7 @@ as soon as it is known: an interrupted walk goes on where it stopped.
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import List
+from typing import List, Set
 
 from . import kbuild, smoke, steps
 from .context import Context
@@ -20,6 +20,7 @@ from .worktree import step_source
 # What to do with it: variant of the configuration, make target.
 BUILDS = {"on": "bzImage", "off": "vmlinux", "allnoconfig": "vmlinux"}
 BOOT = "boot"
+NO_KERNEL = "does not build, so it cannot boot"
 
 
 @dataclass
@@ -50,6 +51,7 @@ class Walk:
 
     def __init__(self, ctx: Context) -> None:
         self.ctx = ctx
+        self.broken: Set[str] = set()
         self.configs = {name: settings(ctx, name) for name in BUILDS}
 
     def items(self) -> List[Item]:
@@ -69,7 +71,7 @@ class Walk:
         ctx = self.ctx
         source = step_source(ctx, step.commit)
         build = kbuild.Build(ctx, source, ctx.work / "obj" / f"step-{variant}",
-                             ctx.log(f"step-{step.name}-{variant}"))
+                             ctx.new_log(f"step-{step.name}-{variant}"))
         config = build.configure("allnoconfig", self.configs[variant])
         if variant == "on":
             missing = unset(ctx, step, self.configs["on"], config)
@@ -83,11 +85,15 @@ class Walk:
     def find_out(self, item: Item) -> str:
         """Return what is wrong with an item, or nothing."""
         step, variant = item.step, "on" if item.is_boot else item.what
+        if item.is_boot and step.name in self.broken:
+            return NO_KERNEL
         try:
             build = self.build(step, variant)
         except Broken as why:
-            return "does not build, so it cannot boot" if item.is_boot \
-                else str(why)
+            if variant == "on":
+                self.broken.add(step.name)
+            log = self.ctx.log(f"step-{step.name}-{variant}")
+            return NO_KERNEL if item.is_boot else f"{why} (log: {log})"
         if not item.is_boot:
             return ""
         return smoke.boot(self.ctx, build.out / "arch/x86/boot/bzImage",
