@@ -198,18 +198,42 @@ size_t uf_page_size(void)
 	return sysconf(_SC_PAGESIZE);
 }
 
-static uint64_t pagemap_entry(const void *p)
+/* Entries of @n pages from @p on; all bits set where they cannot be had. */
+static void read_pagemap(const void *p, uint64_t *entries, size_t n)
 {
-	uint64_t entry = ~0ULL;
+	size_t len = n * sizeof(*entries);
 	int fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
 
-	if (fd < 0)
-		return entry;
-	if (pread(fd, &entry, sizeof(entry),
-		  (uintptr_t)p / uf_page_size() * sizeof(entry)) != sizeof(entry))
-		entry = ~0ULL;
-	close(fd);
+	if (fd < 0 || pread(fd, entries, len, (uintptr_t)p / uf_page_size() *
+			    sizeof(*entries)) != (ssize_t)len)
+		memset(entries, 0xff, len);
+	if (fd >= 0)
+		close(fd);
+}
+
+static uint64_t pagemap_entry(const void *p)
+{
+	uint64_t entry;
+
+	read_pagemap(p, &entry, 1);
 	return entry;
+}
+
+/* Has the entry of any page in the range one of @bits? */
+static bool any_entry(const void *p, size_t len, uint64_t bits)
+{
+	uint64_t entries[512];
+	size_t page = uf_page_size(), i, n;
+	const char *addr;
+
+	for (addr = p; len; addr += n * page, len -= n * page) {
+		n = len / page < 512 ? len / page : 512;
+		read_pagemap(addr, entries, n);
+		for (i = 0; i < n; i++)
+			if (entries[i] & bits)
+				return true;
+	}
+	return false;
 }
 
 /**
@@ -217,12 +241,7 @@ static uint64_t pagemap_entry(const void *p)
  */
 bool uf_pte_none(const void *p, size_t len)
 {
-	const char *addr;
-
-	for (addr = p; addr < (const char *)p + len; addr += uf_page_size())
-		if (pagemap_entry(addr) & (PM_PRESENT | PM_SWAP))
-			return false;
-	return true;
+	return !any_entry(p, len, PM_PRESENT | PM_SWAP);
 }
 
 bool uf_pte_present(const void *p)
@@ -386,13 +405,9 @@ bool uf_pageout(void *p, size_t len)
 	int tries;
 
 	for (tries = 0; tries < 100; tries++) {
-		char *addr = p;
-
 		if (madvise(p, len, MADV_PAGEOUT))
 			return false;
-		while (addr < (char *)p + len && !uf_pte_present(addr))
-			addr += uf_page_size();
-		if (addr == (char *)p + len)
+		if (!any_entry(p, len, PM_PRESENT))
 			return true;
 	}
 	return false;
