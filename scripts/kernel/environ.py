@@ -9,7 +9,7 @@ import os
 from typing import Dict
 
 UNWANTED = ("ARCH", "CONFIG", "CROSS_COMPILE", "DEBUG", "FAST", "KBUILD_OUTPUT",
-            "KCONFIG_ALLCONFIG", "KERNEL", "MAKEFLAGS", "MAKELEVEL", "MFLAGS",
+            "KCONFIG_ALLCONFIG", "KERNEL", "MAKEFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "MFLAGS",
             "PYTHONPATH", "RAM", "RECORD", "SCENARIO", "SUBSET", "T", "V", "W")
 
 
