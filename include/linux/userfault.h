@@ -68,6 +68,7 @@ static inline int userfault_madvise_check(struct mm_struct *mm,
 #ifdef CONFIG_MMU
 vm_fault_t userfault_missing(struct vm_fault *vmf);
 vm_fault_t userfault_anon_hole(struct vm_fault *vmf);
+vm_fault_t userfault_file_hole(struct vm_fault *vmf);
 #endif
 
 #endif /* _LINUX_USERFAULT_H */
