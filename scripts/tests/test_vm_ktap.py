@@ -105,6 +105,12 @@ class Programs(unittest.TestCase):
                          [("a", PASS, ""), (parsers.WHOLE, FAIL, "hang: x")])
 
 
+class Pagemap(unittest.TestCase):
+    def test_counts_are_no_part_of_a_name(self):
+        text = "1..1\nok 1 transact_test Extra pages 48 (0.1%), extra thread faults 48.\n"
+        self.assertEqual(outcome("pagemap", text), [("transact_test", PASS, "")])
+
+
 class Uffd(unittest.TestCase):
     GOOD = ("Testing UFFDIO_API (with syscall)... done\n"
             "Testing zeropage on anon... skipped [reason: feature missing]\n")

@@ -21,6 +21,7 @@ UFFD = re.compile(r"^Testing (.+?)\.\.\. ", re.MULTILINE)
 UFFD_END = re.compile(r"(done|skipped \[reason: (.*)\]|failed \[reason: (.*)\])\s*$",
                       re.MULTILINE)
 UFFD_TOTAL = re.compile(r"^Userfaults unit tests: .*\(total=(\d+)\)", re.MULTILINE)
+COUNTED = re.compile(r" Extra pages \d+ .*$")
 SKIP_LINE = re.compile(r"^(?:#\s*)?skip:?\s*(.*)$", re.IGNORECASE | re.MULTILINE)
 
 
@@ -67,6 +68,14 @@ def _ktap(run: TestRun) -> List[Case]:
     return ktap.parse(run.output)
 
 
+def _pagemap(run: TestRun) -> List[Case]:
+    """pagemap_ioctl puts what it counted into the name of one test."""
+    cases = _ktap(run)
+    for case in cases:
+        case.name = COUNTED.sub("", case.name)
+    return cases
+
+
 def _uffd(run: TestRun) -> List[Case]:
     """uffd-unit-tests: "Testing X... done", and a total at the end."""
     starts = list(UFFD.finditer(run.output))
@@ -95,5 +104,6 @@ def _uffd_case(name: str, text: str) -> Case:
 PARSERS: Dict[str, Callable[[TestRun], List[Case]]] = {
     "exit": _exit,
     "ktap": _ktap,
+    "pagemap": _pagemap,
     "uffd": _uffd,
 }

@@ -65,7 +65,7 @@ CONFORMANCE = [
     _mm("gup_longterm", "gup_longterm"),
     _mm("madv_populate", "madv_populate"),
     _mm("mkdirty", "mkdirty"),
-    _mm("pagemap_ioctl", "pagemap_ioctl", seconds=120),
+    _mm("pagemap_ioctl", "pagemap_ioctl", parser="pagemap", seconds=120),
     _mm("migration", "migration", seconds=300, subsets=()),
     Test("kvm-demand-paging-missing", "./demand_paging_test -u MISSING -b 64M -v 2", KVM,
          parser="exit", needs=("kvm",), conformance=True),
