@@ -10,7 +10,7 @@ from unittest import mock
 
 from kernel import build, config, flavour
 from kernel.progress import Progress
-from vm import suite
+from vm import job, suite, table
 
 
 class Fragments(unittest.TestCase):
@@ -118,6 +118,24 @@ class Selection(unittest.TestCase):
         self.assertEqual(self.selected("uffd-*"), self.NAMES[1:3])
         self.assertEqual(self.selected("userfault cow"), ["cow", "vm:userfault_sigbus"])
         self.assertEqual(self.selected("nothing"), [])
+
+
+class Again(unittest.TestCase):
+    RACE = "Testing events on anon... ERROR: UFFDIO_COPY error: -2 (errno=2, @uffd-common.c:617)"
+
+    def worth(self, output, name="uffd-unit-tests", status=1):
+        test, = [test for test in table.CONFORMANCE if test.name == name]
+        return suite.worth_another(job.TestRun(test, status=status, output=output, started=True))
+
+    def test_only_the_known_race_is_worth_a_second_run(self):
+        self.assertTrue(self.worth(self.RACE))
+        self.assertFalse(self.worth(self.RACE.replace("-2", "-14")))
+        self.assertFalse(self.worth(self.RACE.replace("events", "move")))
+        self.assertFalse(self.worth("Testing events on anon... done\n"
+                                    "Userfaults unit tests: (total=1)\n", status=0))
+
+    def test_other_tests_never_are(self):
+        self.assertFalse(self.worth(self.RACE, "cow"))
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ RECORD=1, ACCEL=kvm|tcg.
 
 import fnmatch
 import os
+import re
 import shutil
 import sys
 from dataclasses import replace
@@ -51,6 +52,7 @@ class Guest:
 
     def __init__(self, flavour: kernels.Flavour, results: Optional[Path] = None):
         self.flavour = flavour
+        self.notes: List[str] = []
         self.results = results or paths.RESULTS / flavour.name
         shutil.rmtree(self.results, ignore_errors=True)
         self.results.mkdir(parents=True)
@@ -75,7 +77,7 @@ class Guest:
     def head(self) -> List[str]:
         """What was tested, and on what."""
         return [f"kernel: {self.flavour.name} ({paths.shown(self.setup.kernel)})",
-                str(self.choice)]
+                str(self.choice), *self.notes]
 
 
 def choose(flavour: kernels.Flavour) -> List[Test]:
@@ -134,8 +136,15 @@ def run_in_guest(guest: Guest, tests: List[Test]) -> List[Group]:
             print(f"{run.name} ...", end="", flush=True)
 
     with open(guest.results / "live.log", "w", buffering=1, encoding="utf-8") as live:
-        runs = job.run(tests, spec, on_event=shown,
-                       on_line=lambda test, line: live.write(f"{test}: {line}\n"))
+        def follow(test: str, line: str) -> None:
+            live.write(f"{test}: {line}\n")
+        runs = job.run(tests, spec, on_event=shown, on_line=follow)
+        for place, run in enumerate(runs):
+            if worth_another(run):
+                _keep_output(guest.results, run, ".first")
+                guest.notes.append(f"run again: {run.name}, because {run.test.again.reason}")
+                print(guest.notes[-1], flush=True)
+                runs[place], = job.run([run.test], spec, on_event=shown, on_line=follow)
     for run in runs:
         _keep_output(guest.results, run)
     groups = [parsers.read(run) for run in runs]
@@ -148,10 +157,17 @@ def run_in_guest(guest: Guest, tests: List[Test]) -> List[Group]:
     return groups
 
 
-def _keep_output(results: Path, run: job.TestRun) -> None:
+def worth_another(run: job.TestRun) -> bool:
+    """It failed in just the way that the base fails now and then."""
+    again = run.test.again
+    return bool(again and re.search(again.pattern, run.output)
+                and parsers.read(run).count(FAIL))
+
+
+def _keep_output(results: Path, run: job.TestRun, mark: str = "") -> None:
     where = results / "output"
     where.mkdir(exist_ok=True)
-    (where / f"{run.name}.txt").write_text(run.output)
+    (where / f"{run.name}{mark}.txt").write_text(run.output)
 
 
 def usable_allow_rules(flavour: kernels.Flavour) -> List[splat.Rule]:
