@@ -49,6 +49,11 @@ class Parsing(unittest.TestCase):
             ("mm/a.c:12", "check: no space here", "SPACING"),
             ("7", "error: who?", "MISSING_SIGN_OFF")])
 
+    def test_a_long_author_is_no_commit_log(self):
+        self.assertEqual(
+            checkpatch.unfolded("From: Me\n <me@x>\nDate: 1\n\n a\n\n b\n"),
+            "From: Me <me@x>\nDate: 1\n\n a\n\n b\n")
+
     def test_console(self):
         good = "[ 1.0] Run /init\n" + smoke.MARK + "\n"
         self.assertEqual(smoke.verdict(good, 0), "")

@@ -34,6 +34,15 @@ def findings(text: str) -> "list[tuple[str, str, str]]":
     return found
 
 
+def unfolded(mail: str) -> str:
+    """Return a mail with each header on one line.
+
+    checkpatch takes a folded From: for the end of the headers.
+    """
+    head, blank, body = mail.partition("\n\n")
+    return re.sub(r"\n[ \t]+", " ", head) + blank + body
+
+
 def check(ctx: Context, step: Step, words: str) -> Report:
     """Return what checkpatch says of one step."""
     report, root = Report(), ctx.linux
@@ -43,7 +52,7 @@ def check(ctx: Context, step: Step, words: str) -> Report:
         ["perl", str(root / "scripts/checkpatch.pl"), f"--root={root}",
          "--strict", "--codespell", f"--codespellfile={words}", "--terse",
          "--showfile", "--show-types", "--no-summary", "--color=never", "-"],
-        cwd=ctx.repo, stdin=mail)
+        cwd=ctx.repo, stdin=unfolded(mail))
     found = findings(done.stdout)
     if done.returncode and not found:
         why = (done.stderr or done.stdout).strip().splitlines()
