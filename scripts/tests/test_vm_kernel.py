@@ -11,6 +11,7 @@ from unittest import mock
 from kernel import build, config, flavour
 from kernel.progress import Progress
 from vm import job, suite, table
+from vm.errors import Failure
 
 
 class Fragments(unittest.TestCase):
@@ -118,6 +119,16 @@ class Selection(unittest.TestCase):
         self.assertEqual(self.selected("uffd-*"), self.NAMES[1:3])
         self.assertEqual(self.selected("userfault cow"), ["cow", "vm:userfault_sigbus"])
         self.assertEqual(self.selected("nothing"), [])
+
+
+class Alone(unittest.TestCase):
+    def test_a_second_run_on_the_same_results_is_refused(self):
+        with tempfile.TemporaryDirectory() as directory:
+            results = Path(directory) / "results" / "ours"
+            with suite.alone(results):
+                with self.assertRaisesRegex(Failure, "^Another run uses "):
+                    suite.alone(results)
+            suite.alone(results).close()
 
 
 class Again(unittest.TestCase):

@@ -5,6 +5,7 @@ Environment: KERNEL=ours|base, DEBUG=1, T=names or patterns, SUBSET=ci,
 RECORD=1, ACCEL=kvm|tcg.
 """
 
+import fcntl
 import fnmatch
 import os
 import re
@@ -12,7 +13,7 @@ import shutil
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import Dict, List, Optional, Sequence
+from typing import Dict, List, Optional, Sequence, TextIO
 
 from kernel import build as kernel_build
 from kernel import flavour as kernels
@@ -47,6 +48,17 @@ def selected(names: Sequence[str]) -> List[str]:
     return [name for name in names if name in chosen]
 
 
+def alone(results: Path) -> TextIO:
+    """Keep a second run away from the same results, as long as this lives."""
+    results.parent.mkdir(parents=True, exist_ok=True)
+    lock = open(results.with_name(f".{results.name}.lock"), "w", encoding="utf-8")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as problem:
+        raise Failure(f"Another run uses {paths.shown(results)}; wait for its end.") from problem
+    return lock
+
+
 class Guest:
     """A kernel, built, with its image and the machine to boot it on."""
 
@@ -54,6 +66,7 @@ class Guest:
         self.flavour = flavour
         self.notes: List[str] = []
         self.results = results or paths.RESULTS / flavour.name
+        self._lock = alone(self.results)
         shutil.rmtree(self.results, ignore_errors=True)
         self.results.mkdir(parents=True)
         kernel = kernel_build.build(flavour)
