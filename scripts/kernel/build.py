@@ -20,7 +20,7 @@ from kernel.progress import Progress
 
 STEP = re.compile(r"^  (CC|AS|AR|LD|HOSTCC|HOSTLD|OBJCOPY)\b")
 ERROR = re.compile(r"(error:|undefined reference|Error \d|\*\*\* |No space left|FAILED)")
-FULL_BUILD = 2750       # steps of a first build; a guess until one was counted
+FULL_BUILD = 1450       # steps of a first build; a guess until one was counted
 SHOWN_ERRORS = 12
 
 
