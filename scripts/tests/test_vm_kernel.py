@@ -10,7 +10,7 @@ from unittest import mock
 
 from kernel import build, config, flavour
 from kernel.progress import Progress
-from vm import job, suite, table
+from vm import suite
 from vm.errors import Failure
 
 
@@ -129,24 +129,6 @@ class Alone(unittest.TestCase):
                 with self.assertRaisesRegex(Failure, "^Another run uses "):
                     suite.alone(results)
             suite.alone(results).close()
-
-
-class Again(unittest.TestCase):
-    RACE = "Testing events on anon... ERROR: UFFDIO_COPY error: -2 (errno=2, @uffd-common.c:617)"
-
-    def worth(self, output, name="uffd-unit-tests", status=1):
-        test, = [test for test in table.CONFORMANCE if test.name == name]
-        return suite.worth_another(job.TestRun(test, status=status, output=output, started=True))
-
-    def test_only_the_known_race_is_worth_a_second_run(self):
-        self.assertTrue(self.worth(self.RACE))
-        self.assertFalse(self.worth(self.RACE.replace("-2", "-14")))
-        self.assertFalse(self.worth(self.RACE.replace("events", "move")))
-        self.assertFalse(self.worth("Testing events on anon... done\n"
-                                    "Userfaults unit tests: (total=1)\n", status=0))
-
-    def test_other_tests_never_are(self):
-        self.assertFalse(self.worth(self.RACE, "cow"))
 
 
 if __name__ == "__main__":

@@ -8,7 +8,6 @@ RECORD=1, ACCEL=kvm|tcg.
 import fcntl
 import fnmatch
 import os
-import re
 import shutil
 import sys
 from dataclasses import replace
@@ -152,12 +151,6 @@ def run_in_guest(guest: Guest, tests: List[Test]) -> List[Group]:
         def follow(test: str, line: str) -> None:
             live.write(f"{test}: {line}\n")
         runs = job.run(tests, spec, on_event=shown, on_line=follow)
-        for place, run in enumerate(runs):
-            if worth_another(run):
-                _keep_output(guest.results, run, ".first")
-                guest.notes.append(f"run again: {run.name}, because {run.test.again.reason}")
-                print(guest.notes[-1], flush=True)
-                runs[place], = job.run([run.test], spec, on_event=shown, on_line=follow)
     for run in runs:
         _keep_output(guest.results, run)
     groups = [parsers.read(run) for run in runs]
@@ -170,17 +163,10 @@ def run_in_guest(guest: Guest, tests: List[Test]) -> List[Group]:
     return groups
 
 
-def worth_another(run: job.TestRun) -> bool:
-    """It failed in just the way that the base fails now and then."""
-    again = run.test.again
-    return bool(again and re.search(again.pattern, run.output)
-                and parsers.read(run).count(FAIL))
-
-
-def _keep_output(results: Path, run: job.TestRun, mark: str = "") -> None:
+def _keep_output(results: Path, run: job.TestRun) -> None:
     where = results / "output"
     where.mkdir(exist_ok=True)
-    (where / f"{run.name}{mark}.txt").write_text(run.output)
+    (where / f"{run.name}.txt").write_text(run.output)
 
 
 def usable_allow_rules(flavour: kernels.Flavour) -> List[splat.Rule]:

@@ -9,7 +9,7 @@ the debug kernel.  Subset "ci" is what a debug run in CI has time for.
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import List, Optional, Tuple
+from typing import List, Tuple
 
 from vm import paths
 
@@ -26,20 +26,6 @@ SKIP_WITHOUT = {
 
 
 @dataclass(frozen=True)
-class Again:
-    """A failure that the base shows as well, at random: when the output of a
-    failed test matches, it is run once more, and the report says so."""
-    pattern: str
-    reason: str
-
-
-UNREGISTER_RACE = Again(
-    r"Testing events\S* on .*ERROR: UFFDIO_COPY error: -2 ",
-    "the base's UFFDIO_UNREGISTER wakes before it locks the VMA, so a fault under the VMA lock "
-    "can queue after the wake, and its message is read when the range is no longer registered")
-
-
-@dataclass(frozen=True)
 class Test:
     """One test: a command in the guest and how to read what it prints."""
     name: str                       # no spaces
@@ -50,7 +36,6 @@ class Test:
     subsets: Tuple[str, ...] = ("ci",)
     needs: Tuple[str, ...] = ()     # "debug" (kernel), and keys of SKIP_WITHOUT
     conformance: bool = False       # recorded on the base and compared
-    again: Optional[Again] = None
 
     @property
     def script(self) -> str:
@@ -65,8 +50,7 @@ def _mm(name: str, command: str, **more) -> Test:
 # uffd-stress on hugetlb: run_vmtests.sh gives it half of the free huge pages
 # (128 MiB); that many bytes are copied on every bounce, hence the limits.
 CONFORMANCE = [
-    _mm("uffd-unit-tests", "uffd-unit-tests", parser="uffd", seconds=180,
-        again=UNREGISTER_RACE),
+    _mm("uffd-unit-tests", "uffd-unit-tests", parser="uffd", seconds=180),
     _mm("uffd-stress-anon", "uffd-stress anon 20 16", parser="exit"),
     _mm("uffd-stress-shmem", "uffd-stress shmem 20 16", parser="exit"),
     _mm("uffd-stress-shmem-private", "uffd-stress shmem-private 20 16", parser="exit",
