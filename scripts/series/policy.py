@@ -26,7 +26,7 @@ HOT_FILES = {
     "mm/mremap.c": (30, "page tables move here under several locks"),
     "mm/rmap.c": (30, "every walk goes through it"),
     "mm/shmem.c": (40, "the fault path"),
-    "mm/userfaultfd.c": (40, "to be replaced as a whole; until then calls"),
+    "mm/userfaultfd.c": (60, "to be replaced as a whole; until then calls"),
     "mm/vmscan.c": (20, "reclaim"),
 }
 

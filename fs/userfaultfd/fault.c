@@ -1,0 +1,249 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A page fault that userspace has to resolve: tell the reader, and wait.
+ *
+ * The waiter is a struct on the stack of the faulting thread; nothing is
+ * allocated and no reference is taken.  Lifetimes and locks: internal.h.
+ *
+ * A thread that faulted in user mode and has waited returns to user mode at
+ * once, where the CPU tries the access again: the fault handler is told that
+ * the fault is done with and the lock dropped (%VM_FAULT_COMPLETED, and
+ * %VM_FAULT_NOPAGE for the layers in between that would go on without a page).
+ * All other callers, GUP above all, have to look again: %VM_FAULT_RETRY.
+ */
+#include <linux/hugetlb.h>
+#include <linux/pgtable.h>
+#include <linux/rcupdate.h>
+#include <linux/sched/clock.h>
+#include <linux/sched/signal.h>
+#include <linux/swapops.h>
+
+#include "internal.h"
+
+#define CREATE_TRACE_POINTS
+#include <trace/events/userfaultfd.h>
+
+/* A uffd-wp marker keeps a protection, not a page; a poisoned one an answer. */
+static bool pte_awaits_page(pte_t pte)
+{
+	swp_entry_t entry;
+
+	if (pte_none(pte))
+		return true;
+	if (pte_present(pte))
+		return false;
+	entry = pte_to_swp_entry(pte);
+	return is_pte_marker_entry(entry) && !is_poisoned_swp_entry(entry);
+}
+
+static bool pte_unresolved(pte_t pte, unsigned long reason)
+{
+	if (reason == VM_UFFD_WP)
+		return pte_present(pte) && pte_uffd_wp(pte);
+	return pte_awaits_page(pte);
+}
+
+static bool pmd_unresolved(pmd_t pmd, unsigned long reason)
+{
+	return reason == VM_UFFD_WP && pmd_present(pmd) && pmd_uffd_wp(pmd);
+}
+
+/*
+ * Has nobody resolved the fault since it was found?  Page tables are read
+ * without their locks.  The answer "no" may be wrong for a moment, then the
+ * fault comes back; "yes" is not, since the waiter is in the filter by now.
+ * The fault's lock keeps the page middle directory in place.
+ */
+static bool fault_unresolved(struct vm_fault *vmf, unsigned long reason)
+{
+	bool ret;
+	pmd_t pmd;
+	pte_t *pte;
+
+	do {
+		pmd = pmdp_get_lockless(vmf->pmd);
+		if (pmd_none(pmd))
+			return reason != VM_UFFD_WP;
+		if (!pmd_present(pmd) || pmd_trans_huge(pmd) || pmd_devmap(pmd))
+			return pmd_unresolved(pmd, reason);
+		pte = pte_offset_map(vmf->pmd, vmf->address);
+	} while (!pte);
+
+	ret = pte_unresolved(ptep_get_lockless(pte), reason);
+	pte_unmap(pte);
+	return ret;
+}
+
+#ifdef CONFIG_HUGETLB_PAGE
+static bool hugetlb_unresolved(struct vm_fault *vmf, unsigned long reason)
+{
+	struct vm_area_struct *vma = vmf->vma;
+	pte_t *ptep, pte;
+
+	ptep = hugetlb_walk(vma, vmf->address, vma_mmu_pagesize(vma));
+	if (!ptep)
+		return reason != VM_UFFD_WP;
+	pte = huge_ptep_get(vma->vm_mm, vmf->address, ptep);
+	if (reason == VM_UFFD_WP)
+		return pte_present(pte) && huge_pte_uffd_wp(pte);
+	if (huge_pte_none(pte))
+		return true;
+	return pte_awaits_page(pte);
+}
+#else
+static bool hugetlb_unresolved(struct vm_fault *vmf, unsigned long reason)
+{
+	return false;
+}
+#endif
+
+/* Why this fault cannot wait; 0 when it can. */
+static vm_fault_t cannot_wait(struct vm_fault *vmf, struct userfaultfd_ctx *ctx)
+{
+	/* The last write of a dying thread, and core dumps, find no reader. */
+	if (current->flags & (PF_EXITING | PF_DUMPCORE))
+		return VM_FAULT_SIGBUS;
+	if (!ctx || (ctx->features & UFFD_FEATURE_SIGBUS))
+		return VM_FAULT_SIGBUS;
+	if (!(vmf->flags & FAULT_FLAG_USER) && (ctx->flags & UFFD_USER_MODE_ONLY))
+		return VM_FAULT_SIGBUS;
+	/* To wait is to drop the lock, and not every caller can bear that. */
+	if (!(vmf->flags & FAULT_FLAG_ALLOW_RETRY))
+		return VM_FAULT_SIGBUS;
+	if (vmf->flags & FAULT_FLAG_RETRY_NOWAIT)
+		return VM_FAULT_RETRY;
+	return 0;
+}
+
+static unsigned int sleep_state(unsigned int fault_flags)
+{
+	if (fault_flags & FAULT_FLAG_INTERRUPTIBLE)
+		return TASK_INTERRUPTIBLE;
+	if (fault_flags & FAULT_FLAG_KILLABLE)
+		return TASK_KILLABLE;
+	return TASK_UNINTERRUPTIBLE;
+}
+
+static enum uffd_kind kind_of(unsigned long reason)
+{
+	if (reason == VM_UFFD_WP)
+		return UFFD_WP;
+	return reason == VM_UFFD_MINOR ? UFFD_MINOR : UFFD_MISSING;
+}
+
+static u16 message_flags(struct vm_fault *vmf, unsigned long reason)
+{
+	u16 flags = 0;
+
+	if (vmf->flags & FAULT_FLAG_WRITE)
+		flags |= UFFD_PAGEFAULT_FLAG_WRITE;
+	if (reason == VM_UFFD_WP)
+		flags |= UFFD_PAGEFAULT_FLAG_WP;
+	if (reason == VM_UFFD_MINOR)
+		flags |= UFFD_PAGEFAULT_FLAG_MINOR;
+	return flags;
+}
+
+static void waiter_init(struct uffd_waiter *w, struct userfaultfd_ctx *ctx,
+			struct vm_fault *vmf, unsigned long reason)
+{
+	w->entry.event = UFFD_EVENT_PAGEFAULT;
+	w->entry.state = UFFD_NEW;
+	w->entry.flags = message_flags(vmf, reason);
+	w->entry.ptid = 0;
+	if (ctx->features & UFFD_FEATURE_THREAD_ID)
+		w->entry.ptid = task_pid_vnr(current);
+	w->address = vmf->address;
+	if (ctx->features & UFFD_FEATURE_EXACT_ADDRESS)
+		w->address = vmf->real_address;
+	w->task = current;
+	w->since = local_clock();
+}
+
+/* Make the waiter known, and if there is something to wait for, the message. */
+static bool announce(struct uffd_waiter *w, struct userfaultfd_ctx *ctx,
+		     struct vm_fault *vmf, unsigned long reason)
+{
+	const bool hugetlb = is_vm_hugetlb_page(vmf->vma);
+	unsigned int state = sleep_state(vmf->flags);
+	bool unresolved;
+
+	/* May sleep, so before the state of the task changes. */
+	if (hugetlb)
+		hugetlb_vma_lock_read(vmf->vma);
+
+	uffd_waiter_add(ctx, w);
+	/* The full barrier in here pairs with that in uffd_wake_range(). */
+	set_current_state(state);
+	unresolved = hugetlb ? hugetlb_unresolved(vmf, reason) :
+			       fault_unresolved(vmf, reason);
+	if (hugetlb)
+		hugetlb_vma_unlock_read(vmf->vma);
+
+	if (!unresolved || READ_ONCE(ctx->released))
+		return false;
+	trace_userfaultfd_fault(ctx, w->address, w->entry.flags, vmf->flags);
+	return uffd_queue_fault(ctx, w, kind_of(reason));
+}
+
+/* The context may be gone by the time that the waiter is. */
+static void wait_for_resolve(struct uffd_waiter *w, unsigned int state)
+{
+	while (!uffd_waiter_gone(w) && !signal_pending_state(state, current)) {
+		schedule();
+		set_current_state(state);
+	}
+}
+
+static bool returns_to_user(unsigned int fault_flags)
+{
+	const unsigned int need = FAULT_FLAG_USER | FAULT_FLAG_KILLABLE;
+
+	return (fault_flags & need) == need;
+}
+
+/**
+ * handle_userfault - have userspace resolve a fault
+ * @vmf: the fault
+ * @reason: VM_UFFD_MISSING, VM_UFFD_WP or VM_UFFD_MINOR
+ *
+ * Sends a message to the userfaultfd that the VMA is registered with and waits
+ * until an ioctl resolves the fault or wakes it up, the file is closed, or a
+ * signal comes that the fault's flags let through.
+ *
+ * Context: mmap_lock or VMA lock held for reading, no page table lock; sleeps.
+ *	    The lock is released unless the fault cannot wait.
+ * Return: %VM_FAULT_SIGBUS, with the lock held, when nobody is there to tell
+ *	   or the caller cannot wait; %VM_FAULT_RETRY, with the lock held, for
+ *	   %FAULT_FLAG_RETRY_NOWAIT; otherwise without the lock
+ *	   %VM_FAULT_COMPLETED | %VM_FAULT_NOPAGE when a fault of user mode was
+ *	   waited for and woken, else %VM_FAULT_RETRY.
+ */
+vm_fault_t handle_userfault(struct vm_fault *vmf, unsigned long reason)
+{
+	struct userfaultfd_ctx *ctx = vmf->vma->vm_userfaultfd_ctx.ctx;
+	const unsigned int fault_flags = vmf->flags;
+	struct uffd_waiter w;
+	vm_fault_t ret;
+	bool queued;
+
+	assert_fault_locked(vmf);
+	VM_WARN_ON_ONCE(!is_power_of_2(reason) || (reason & ~__VM_UFFD_FLAGS));
+
+	ret = cannot_wait(vmf, ctx);
+	if (ret)
+		return ret;
+	VM_WARN_ON_ONCE(ctx->mm != vmf->vma->vm_mm);
+
+	waiter_init(&w, ctx, vmf, reason);
+	queued = announce(&w, ctx, vmf, reason);
+	release_fault_lock(vmf);
+	/* From here on the context is as good as freed unless @w is linked. */
+	if (queued)
+		wait_for_resolve(&w, sleep_state(fault_flags));
+	__set_current_state(TASK_RUNNING);
+
+	if (!uffd_waiter_cancel(ctx, &w) && queued && returns_to_user(fault_flags))
+		return VM_FAULT_COMPLETED | VM_FAULT_NOPAGE;
+	return VM_FAULT_RETRY;
+}

@@ -1,0 +1,389 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The ioctls of a userfaultfd.
+ *
+ * Those that resolve faults have much in common: a range (some a source, too),
+ * a mode whose first bit says not to wake, and a field for the result, which is
+ * written whatever the outcome once the arguments are found good.  A table says
+ * where they differ.  Their argument is one of two structs:
+ *
+ *	dst, src, len, mode, result
+ *	start, len, mode, result
+ */
+#include <linux/sched/mm.h>
+
+#include <trace/events/userfaultfd.h>
+
+#include "internal.h"
+
+#define UFFD_MODE_DONTWAKE	BIT_ULL(0)
+
+/**
+ * struct uffd_args - arguments of an ioctl that resolves faults
+ * @dst: first address
+ * @src: first address of the source, if the ioctl has one
+ * @len: bytes
+ * @mode: as in the user's struct
+ */
+struct uffd_args {
+	u64 dst;
+	u64 src;
+	u64 len;
+	u64 mode;
+};
+
+/**
+ * struct uffd_resolver - an ioctl that resolves faults
+ * @has_src: which of the two structs
+ * @modes: valid bits of the mode
+ * @check: further checks of the arguments, or NULL
+ * @fill: does it; returns bytes done (not 0) or an error
+ */
+struct uffd_resolver {
+	bool has_src;
+	u64 modes;
+	int (*check)(struct userfaultfd_ctx *ctx, struct uffd_args *args);
+	ssize_t (*fill)(struct userfaultfd_ctx *ctx, struct uffd_args *args);
+};
+
+/* The two structs without their results. */
+struct uffd_args_src {
+	__u64 dst, src, len, mode;
+	__s64 result;
+};
+
+struct uffd_args_range {
+	__u64 start, len, mode;
+	__s64 result;
+};
+
+#define SAME_LAYOUT(ours, field, theirs, name)				\
+	static_assert(offsetof(struct ours, field) ==			\
+		      offsetof(struct theirs, name))
+
+SAME_LAYOUT(uffd_args_src, src, uffdio_copy, src);
+SAME_LAYOUT(uffd_args_src, mode, uffdio_copy, mode);
+SAME_LAYOUT(uffd_args_src, result, uffdio_copy, copy);
+SAME_LAYOUT(uffd_args_src, src, uffdio_move, src);
+SAME_LAYOUT(uffd_args_src, mode, uffdio_move, mode);
+SAME_LAYOUT(uffd_args_src, result, uffdio_move, move);
+SAME_LAYOUT(uffd_args_range, mode, uffdio_zeropage, mode);
+SAME_LAYOUT(uffd_args_range, result, uffdio_zeropage, zeropage);
+SAME_LAYOUT(uffd_args_range, mode, uffdio_continue, mode);
+SAME_LAYOUT(uffd_args_range, result, uffdio_continue, mapped);
+SAME_LAYOUT(uffd_args_range, mode, uffdio_poison, mode);
+SAME_LAYOUT(uffd_args_range, result, uffdio_poison, updated);
+
+static ssize_t fill_copy(struct userfaultfd_ctx *ctx, struct uffd_args *args)
+{
+	uffd_flags_t flags = args->mode & UFFDIO_COPY_MODE_WP ?
+			     MFILL_ATOMIC_WP : 0;
+
+	return mfill_atomic_copy(ctx, args->dst, args->src, args->len, flags);
+}
+
+static ssize_t fill_zeropage(struct userfaultfd_ctx *ctx, struct uffd_args *args)
+{
+	return mfill_atomic_zeropage(ctx, args->dst, args->len);
+}
+
+static ssize_t fill_continue(struct userfaultfd_ctx *ctx, struct uffd_args *args)
+{
+	uffd_flags_t flags = args->mode & UFFDIO_CONTINUE_MODE_WP ?
+			     MFILL_ATOMIC_WP : 0;
+
+	return mfill_atomic_continue(ctx, args->dst, args->len, flags);
+}
+
+static ssize_t fill_poison(struct userfaultfd_ctx *ctx, struct uffd_args *args)
+{
+	return mfill_atomic_poison(ctx, args->dst, args->len, 0);
+}
+
+static ssize_t fill_move(struct userfaultfd_ctx *ctx, struct uffd_args *args)
+{
+	return move_pages(ctx, args->dst, args->src, args->len, args->mode);
+}
+
+/* The source of a copy may have any alignment, and lie in another mm. */
+static int check_copy(struct userfaultfd_ctx *ctx, struct uffd_args *args)
+{
+	return uffd_check_range(ctx->mm, PAGE_ALIGN_DOWN(args->src), args->len) ||
+	       args->src + args->len > ctx->mm->task_size ? -EINVAL : 0;
+}
+
+static int check_move(struct userfaultfd_ctx *ctx, struct uffd_args *args)
+{
+	if (ctx->mm != current->mm)
+		return -EINVAL;
+	return uffd_check_range(ctx->mm, args->src, args->len);
+}
+
+static const struct uffd_resolver uffd_resolvers[] = {
+	[_UFFDIO_COPY] = {
+		.has_src = true,
+		.modes = UFFDIO_COPY_MODE_DONTWAKE | UFFDIO_COPY_MODE_WP,
+		.check = check_copy,
+		.fill = fill_copy,
+	},
+	[_UFFDIO_ZEROPAGE] = {
+		.modes = UFFDIO_ZEROPAGE_MODE_DONTWAKE,
+		.fill = fill_zeropage,
+	},
+	[_UFFDIO_MOVE] = {
+		.has_src = true,
+		.modes = UFFDIO_MOVE_MODE_DONTWAKE |
+			 UFFDIO_MOVE_MODE_ALLOW_SRC_HOLES,
+		.check = check_move,
+		.fill = fill_move,
+	},
+	[_UFFDIO_CONTINUE] = {
+		.modes = UFFDIO_CONTINUE_MODE_DONTWAKE |
+			 UFFDIO_CONTINUE_MODE_WP,
+		.fill = fill_continue,
+	},
+	[_UFFDIO_POISON] = {
+		.modes = UFFDIO_POISON_MODE_DONTWAKE,
+		.fill = fill_poison,
+	},
+};
+
+static_assert(UFFDIO_COPY_MODE_DONTWAKE == UFFD_MODE_DONTWAKE);
+static_assert(UFFDIO_ZEROPAGE_MODE_DONTWAKE == UFFD_MODE_DONTWAKE);
+static_assert(UFFDIO_MOVE_MODE_DONTWAKE == UFFD_MODE_DONTWAKE);
+static_assert(UFFDIO_CONTINUE_MODE_DONTWAKE == UFFD_MODE_DONTWAKE);
+static_assert(UFFDIO_POISON_MODE_DONTWAKE == UFFD_MODE_DONTWAKE);
+
+/* A process need not be kept from exiting while it is in an ioctl. */
+static bool pin_mm(struct mm_struct *mm)
+{
+	return mm == current->mm || mmget_not_zero(mm);
+}
+
+static void unpin_mm(struct mm_struct *mm)
+{
+	if (mm != current->mm)
+		mmput(mm);
+}
+
+static int get_args(const struct uffd_resolver *op, struct uffd_args *args,
+		    void __user *user)
+{
+	struct uffd_args_range range;
+
+	if (op->has_src)
+		return copy_from_user(args, user, sizeof(*args)) ? -EFAULT : 0;
+
+	if (copy_from_user(&range, user, offsetof(typeof(range), result)))
+		return -EFAULT;
+	args->dst = range.start;
+	args->src = 0;
+	args->len = range.len;
+	args->mode = range.mode;
+	return 0;
+}
+
+static int put_result(const struct uffd_resolver *op, void __user *user, s64 ret)
+{
+	if (op->has_src)
+		return put_user(ret, &((struct uffd_args_src __user *)user)->result);
+	return put_user(ret, &((struct uffd_args_range __user *)user)->result);
+}
+
+static int check_args(const struct uffd_resolver *op,
+		      struct userfaultfd_ctx *ctx, struct uffd_args *args)
+{
+	int ret = op->check ? op->check(ctx, args) : 0;
+
+	if (!ret)
+		ret = uffd_check_range(ctx->mm, args->dst, args->len);
+	if (!ret && (args->mode & ~op->modes))
+		ret = -EINVAL;
+	return ret;
+}
+
+static int uffd_resolve(const struct uffd_resolver *op, unsigned int cmd,
+			struct userfaultfd_ctx *ctx, void __user *user)
+{
+	struct uffd_args args;
+	ssize_t done;
+	int ret;
+
+	ret = get_args(op, &args, user);
+	if (!ret)
+		ret = check_args(op, ctx, &args);
+	if (ret)
+		return ret;
+
+	if (!pin_mm(ctx->mm))
+		return -ESRCH;
+	done = op->fill(ctx, &args);
+	unpin_mm(ctx->mm);
+
+	trace_userfaultfd_resolve(ctx, cmd, args.dst, args.len, done);
+	if (put_result(op, user, done))
+		return -EFAULT;
+	if (done < 0)
+		return done;
+	if (!(args.mode & UFFD_MODE_DONTWAKE))
+		uffd_wake_range(ctx, args.dst, args.dst + done);
+	return done == args.len ? 0 : -EAGAIN;
+}
+
+static int uffd_writeprotect(struct userfaultfd_ctx *ctx, void __user *user)
+{
+	const u64 modes = UFFDIO_WRITEPROTECT_MODE_DONTWAKE |
+			  UFFDIO_WRITEPROTECT_MODE_WP;
+	struct uffdio_writeprotect wp;
+	int ret;
+
+	if (copy_from_user(&wp, user, sizeof(wp)))
+		return -EFAULT;
+	ret = uffd_check_range(ctx->mm, wp.range.start, wp.range.len);
+	if (ret)
+		return ret;
+	/* To protect wakes nobody, so not to wake makes no sense with it. */
+	if ((wp.mode & ~modes) || wp.mode == modes)
+		return -EINVAL;
+
+	if (!pin_mm(ctx->mm))
+		return -ESRCH;
+	ret = mwriteprotect_range(ctx, wp.range.start, wp.range.len,
+				  wp.mode & UFFDIO_WRITEPROTECT_MODE_WP);
+	unpin_mm(ctx->mm);
+
+	trace_userfaultfd_resolve(ctx, UFFDIO_WRITEPROTECT, wp.range.start,
+				  wp.range.len, ret);
+	if (!ret && !wp.mode)
+		uffd_wake_range(ctx, wp.range.start,
+				wp.range.start + wp.range.len);
+	return ret;
+}
+
+static int uffd_wake(struct userfaultfd_ctx *ctx, void __user *user)
+{
+	struct uffdio_range range;
+	int ret;
+
+	if (copy_from_user(&range, user, sizeof(range)))
+		return -EFAULT;
+	ret = uffd_check_range(ctx->mm, range.start, range.len);
+	if (ret)
+		return ret;
+	uffd_wake_range(ctx, range.start, range.start + range.len);
+	return 0;
+}
+
+static u64 known_features(void)
+{
+	u64 features = UFFD_API_FEATURES;
+
+	if (!IS_ENABLED(CONFIG_HAVE_ARCH_USERFAULTFD_MINOR))
+		features &= ~(UFFD_FEATURE_MINOR_HUGETLBFS |
+			      UFFD_FEATURE_MINOR_SHMEM);
+	if (!IS_ENABLED(CONFIG_HAVE_ARCH_USERFAULTFD_WP))
+		features &= ~UFFD_FEATURE_PAGEFAULT_FLAG_WP;
+	if (!IS_ENABLED(CONFIG_PTE_MARKER_UFFD_WP))
+		features &= ~(UFFD_FEATURE_WP_HUGETLBFS_SHMEM |
+			      UFFD_FEATURE_WP_UNPOPULATED |
+			      UFFD_FEATURE_WP_ASYNC);
+	if (VM_USERFAULT == VM_NONE)
+		features &= ~UFFD_FEATURE_FAIL_CLOSED;
+	return features;
+}
+
+static int check_api(const struct uffdio_api *api)
+{
+	if (api->api != UFFD_API)
+		return -EINVAL;
+	/* The reader of a fork event gets at another process. */
+	if ((api->features & UFFD_FEATURE_EVENT_FORK) && !capable(CAP_SYS_PTRACE))
+		return -EPERM;
+	if (api->features & ~known_features())
+		return -EINVAL;
+	return 0;
+}
+
+static bool enable_features(struct userfaultfd_ctx *ctx, u64 features)
+{
+	guard(spinlock)(&ctx->queue_lock);
+	if (ctx->initialized)
+		return false;
+	ctx->features = features;
+	smp_store_release(&ctx->initialized, true); /* uffd_initialized() */
+	return true;
+}
+
+static int uffd_api(struct userfaultfd_ctx *ctx, void __user *user)
+{
+	struct uffdio_api api;
+	u64 features;
+	int ret;
+
+	if (copy_from_user(&api, user, sizeof(api)))
+		return -EFAULT;
+
+	features = api.features;
+	/* An asynchronous monitor has nobody to tell of a hole. */
+	if (features & UFFD_FEATURE_WP_ASYNC)
+		features |= UFFD_FEATURE_WP_UNPOPULATED;
+	ret = check_api(&api);
+	if (ret)
+		goto refuse;
+
+	api.features = known_features();
+	api.ioctls = UFFD_API_IOCTLS;
+	if (copy_to_user(user, &api, sizeof(api)))
+		return -EFAULT;
+	if (enable_features(ctx, features))
+		return 0;
+	ret = -EINVAL;
+
+refuse:
+	memset(&api, 0, sizeof(api));
+	if (copy_to_user(user, &api, sizeof(api)))
+		return -EFAULT;
+	return ret;
+}
+
+/**
+ * uffd_ioctl - ioctl() on a userfaultfd
+ * @file: the userfaultfd
+ * @cmd: UFFDIO_*
+ * @arg: the user's struct
+ *
+ * Context: process context, sleeps.
+ * Return: 0, or -EINVAL (unknown, arguments, no UFFDIO_API yet), -EFAULT,
+ *	   -EAGAIN (a part done, or nothing because an event on the range is
+ *	   under way), -ESRCH (the process is gone), and what the single ioctl
+ *	   has: Documentation/userspace-api/userfaultfd.rst.
+ */
+long uffd_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
+{
+	struct userfaultfd_ctx *ctx = file->private_data;
+	void __user *user = (void __user *)arg;
+
+	if (cmd == UFFDIO_API)
+		return uffd_api(ctx, user);
+	if (!uffd_initialized(ctx))
+		return -EINVAL;
+
+	switch (cmd) {
+	case UFFDIO_REGISTER:
+		return uffd_register(ctx, arg);
+	case UFFDIO_UNREGISTER:
+		return uffd_unregister(ctx, arg);
+	case UFFDIO_WAKE:
+		return uffd_wake(ctx, user);
+	case UFFDIO_WRITEPROTECT:
+		return uffd_writeprotect(ctx, user);
+	case UFFDIO_COPY:
+	case UFFDIO_ZEROPAGE:
+	case UFFDIO_MOVE:
+	case UFFDIO_CONTINUE:
+	case UFFDIO_POISON:
+		return uffd_resolve(&uffd_resolvers[_IOC_NR(cmd)], cmd, ctx,
+				    user);
+	}
+	return -EINVAL;
+}
