@@ -8,13 +8,11 @@
  */
 #include <linux/anon_inodes.h>
 #include <linux/miscdevice.h>
-#include <linux/sched/mm.h>
 #include <linux/seq_file.h>
 #include <linux/slab.h>
 #include <linux/syscalls.h>
-#include <linux/sysctl.h>
 
-#include "internal.h"
+#include "uffd.h"
 
 static int sysctl_unprivileged_userfaultfd __read_mostly;
 static struct kmem_cache *uffd_ctx_cache __ro_after_init;
@@ -57,6 +55,8 @@ struct userfaultfd_ctx *uffd_ctx_alloc(struct mm_struct *mm, unsigned int flags)
 /**
  * uffd_ctx_get - take a reference to a context
  * @ctx: the context
+ *
+ * Context: any.
  */
 void uffd_ctx_get(struct userfaultfd_ctx *ctx)
 {
@@ -78,7 +78,7 @@ void uffd_ctx_put(struct userfaultfd_ctx *ctx)
 	for (unsigned int i = 0; i < UFFD_SHARDS; i++)
 		VM_WARN_ON_ONCE(ctx->shards[i].nr);
 	mmdrop(ctx->mm);
-	/* A waiter that is leaving may still be looking, see internal.h. */
+	/* A waiter that is leaving may still be looking, see uffd.h. */
 	kfree_rcu(ctx, rcu);
 }
 
@@ -86,6 +86,7 @@ void uffd_ctx_put(struct userfaultfd_ctx *ctx)
  * userfaultfd_mm - the mm of a userfaultfd
  * @ctx: the context
  *
+ * Context: any.
  * Return: the mm; it may have no users any more.
  */
 struct mm_struct *userfaultfd_mm(struct userfaultfd_ctx *ctx)
@@ -95,7 +96,7 @@ struct mm_struct *userfaultfd_mm(struct userfaultfd_ctx *ctx)
 
 static bool vma_has_feature(struct vm_area_struct *vma, u64 feature)
 {
-	struct userfaultfd_ctx *ctx = vma->vm_userfaultfd_ctx.ctx;
+	struct userfaultfd_ctx *ctx = vma_uffd(vma);
 
 	return ctx && (ctx->features & feature);
 }
@@ -145,7 +146,7 @@ bool vma_has_uffd_without_event_remap(struct vm_area_struct *vma)
  */
 static int uffd_release(struct inode *inode, struct file *file)
 {
-	struct userfaultfd_ctx *ctx = file->private_data;
+	struct userfaultfd_ctx *ctx = uffd_of(file);
 
 	WRITE_ONCE(ctx->released, true);
 	uffd_forget_mm(ctx);
@@ -156,21 +157,24 @@ static int uffd_release(struct inode *inode, struct file *file)
 	return 0;
 }
 
-#ifdef CONFIG_PROC_FS
 /* Lines are only ever added at the end. */
 static void uffd_show_fdinfo(struct seq_file *m, struct file *file)
 {
-	struct userfaultfd_ctx *ctx = file->private_data;
+	struct userfaultfd_ctx *ctx = uffd_of(file);
 	unsigned long pending = READ_ONCE(ctx->pending), resolved = 0, total = 0;
+	unsigned int waits[UFFD_WAIT_BUCKETS] = {};
 	u64 features = ctx->features, longest = 0;
 
 	for (unsigned int i = 0; i < UFFD_SHARDS; i++) {
 		struct uffd_shard *shard = &ctx->shards[i];
 
-		guard(spinlock)(&shard->lock);
+		spin_lock(&shard->lock);
 		total += shard->nr;
 		resolved += shard->resolved;
 		longest = max(longest, shard->longest);
+		for (unsigned int j = 0; j < UFFD_WAIT_BUCKETS; j++)
+			waits[j] += shard->waits[j];
+		spin_unlock(&shard->lock);
 	}
 	if (uffd_initialized(ctx))
 		features |= UFFD_FDINFO_INITIALIZED;
@@ -186,16 +190,12 @@ static void uffd_show_fdinfo(struct seq_file *m, struct file *file)
 		   READ_ONCE(ctx->delivered), resolved, longest);
 	seq_puts(m, "wait-log2-us:\t");
 	for (unsigned int i = 0; i < UFFD_WAIT_BUCKETS; i++)
-		seq_printf(m, "%s%u", i ? " " : "",
-			   (unsigned int)atomic_read(&ctx->waits[i]));
+		seq_printf(m, "%s%u", i ? " " : "", waits[i]);
 	seq_putc(m, '\n');
 }
-#endif
 
 static const struct file_operations uffd_fops = {
-#ifdef CONFIG_PROC_FS
 	.show_fdinfo	= uffd_show_fdinfo,
-#endif
 	.release	= uffd_release,
 	.poll		= uffd_poll,
 	.read_iter	= uffd_read_iter,

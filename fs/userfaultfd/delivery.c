@@ -13,12 +13,9 @@
  * woken and leaves with nothing passes that on.  poll() and its like are told
  * of every message, as clients of edge-triggered epoll need it.
  */
-#include <linux/anon_inodes.h>
-#include <linux/sched/signal.h>
-
 #include <trace/events/userfaultfd.h>
 
-#include "internal.h"
+#include "uffd.h"
 
 #define UFFD_BATCH	16
 
@@ -27,14 +24,14 @@
  * @nr: number of them
  * @msg: the messages
  * @from: where each comes from: the entry (for a fault a mere number, its
- *	  waiter may be gone), and when a fault began to wait
+ *	  waiter may be gone), and the waiter's number
  */
 struct uffd_batch {
 	unsigned int nr;
 	struct uffd_msg msg[UFFD_BATCH];
 	struct {
 		struct uffd_entry *entry;
-		u64 since;
+		unsigned int seq;
 	} from[UFFD_BATCH];
 };
 
@@ -81,8 +78,8 @@ bool uffd_queue_fault(struct userfaultfd_ctx *ctx, struct uffd_waiter *w,
 	if (w->entry.state == UFFD_NEW) {
 		WRITE_ONCE(w->entry.state, UFFD_QUEUED);
 		list_add_tail(&w->entry.link, &ctx->queue);
-		ctx->pending++;
-		ctx->faults[kind]++;
+		WRITE_ONCE(ctx->pending, ctx->pending + 1);
+		WRITE_ONCE(ctx->faults[kind], ctx->faults[kind] + 1);
 		queued = true;
 	}
 	spin_unlock(&ctx->queue_lock);
@@ -124,7 +121,7 @@ static void event_msg(struct uffd_msg *msg, struct uffd_event *ev)
 	}
 }
 
-/* The last to touch a waiter's entry is the release of UFFD_READ. */
+/* The last to touch a waiter's entry is the release of UFFD_TAKEN. */
 static void take(struct userfaultfd_ctx *ctx, struct uffd_batch *batch,
 		 struct uffd_entry *entry)
 {
@@ -143,14 +140,14 @@ static void take(struct userfaultfd_ctx *ctx, struct uffd_batch *batch,
 		msg->arg.pagefault.flags = entry->flags;
 		msg->arg.pagefault.address = w->address;
 		msg->arg.pagefault.feat.ptid = entry->ptid;
-		batch->from[batch->nr - 1].since = w->since;
-		ctx->pending--;
-		ctx->delivered++;
+		batch->from[batch->nr - 1].seq = w->seq;
+		WRITE_ONCE(ctx->pending, ctx->pending - 1);
+		WRITE_ONCE(ctx->delivered, ctx->delivered + 1);
 	} else {
 		event_msg(msg, container_of(entry, struct uffd_event, entry));
 	}
 	/* Pairs with the acquire in unqueue(). */
-	smp_store_release(&entry->state, UFFD_READ);
+	smp_store_release(&entry->state, UFFD_TAKEN);
 }
 
 static void dequeue(struct userfaultfd_ctx *ctx, struct uffd_batch *batch,
@@ -197,7 +194,7 @@ static void put_back(struct userfaultfd_ctx *ctx, struct uffd_batch *batch,
 			any |= uffd_waiter_requeue(ctx,
 					batch->msg[i].arg.pagefault.address,
 					batch->from[i].entry,
-					batch->from[i].since);
+					batch->from[i].seq);
 	}
 	if (any)
 		uffd_notify(ctx);
@@ -209,7 +206,8 @@ static void settle(struct userfaultfd_ctx *ctx, struct uffd_batch *batch,
 	for (unsigned int i = 0; i < delivered; i++) {
 		struct uffd_event *ev = batch_event(batch, i);
 
-		trace_userfaultfd_deliver(ctx, batch->msg[i].event, ev ? 0 :
+		trace_userfaultfd_deliver(ctx, batch->msg[i].event, ev ?
+					  ev->args[0] :
 					  batch->msg[i].arg.pagefault.address);
 		if (ev)
 			uffd_event_delivered(ev);
@@ -315,7 +313,7 @@ static int wait_for_message(struct userfaultfd_ctx *ctx)
 ssize_t uffd_read_iter(struct kiocb *iocb, struct iov_iter *to)
 {
 	struct file *file = iocb->ki_filp;
-	struct userfaultfd_ctx *ctx = file->private_data;
+	struct userfaultfd_ctx *ctx = uffd_of(file);
 	ssize_t ret, done = 0;
 
 	if (!uffd_initialized(ctx))
@@ -350,13 +348,14 @@ ssize_t uffd_read_iter(struct kiocb *iocb, struct iov_iter *to)
  * That poll() says EPOLLIN does not mean that read() finds a message: the
  * fault may be resolved before.
  *
+ * Context: process context.
  * Return: EPOLLERR before UFFDIO_API and without O_NONBLOCK; EPOLLIN when there
  *	   is something to read; with UFFD_FEATURE_POLL_READY EPOLLOUT when no
  *	   range is blocked by an event.
  */
 __poll_t uffd_poll(struct file *file, poll_table *wait)
 {
-	struct userfaultfd_ctx *ctx = file->private_data;
+	struct userfaultfd_ctx *ctx = uffd_of(file);
 	__poll_t ret = 0;
 
 	poll_wait(file, &ctx->poll_wq, wait);

@@ -19,31 +19,24 @@
  * A thread that is killed, or finds the file closed, takes its event back.  If
  * the reader has it in hand just then, it is the reader's to finish.
  */
-#include <linux/sched/mm.h>
-#include <linux/sched/signal.h>
 #include <linux/slab.h>
 
-#include "internal.h"
+#include "uffd.h"
 
-static void block_init(struct uffd_block *block)
+/*
+ * An event is small, and its callers cannot fail: mremap has moved the pages
+ * already, and munmap is what makes memory free.
+ */
+static struct uffd_event *event_alloc(struct userfaultfd_ctx *ctx, u8 event)
 {
-	INIT_LIST_HEAD(&block->link);
-}
+	struct uffd_event *ev;
 
-/* An event is small, and its callers cannot fail: see __GFP_NOFAIL. */
-static struct uffd_event *event_alloc(struct userfaultfd_ctx *ctx, u8 event,
-				      gfp_t gfp)
-{
-	struct uffd_event *ev = kzalloc(sizeof(*ev), gfp);
-
-	if (!ev)
-		return NULL;
+	ev = kzalloc(sizeof(*ev), GFP_KERNEL_ACCOUNT | __GFP_NOFAIL);
 	ev->entry.event = event;
 	ev->entry.state = UFFD_NEW;
 	refcount_set(&ev->refs, 1);
-	block_init(&ev->block[0]);
-	block_init(&ev->block[1]);
-	INIT_LIST_HEAD(&ev->list);
+	INIT_LIST_HEAD(&ev->block[0].link);
+	INIT_LIST_HEAD(&ev->block[1].link);
 	uffd_ctx_get(ctx);
 	ev->ctx = ctx;
 	return ev;
@@ -52,6 +45,8 @@ static struct uffd_event *event_alloc(struct userfaultfd_ctx *ctx, u8 event,
 /**
  * uffd_event_get - take a reference to an event
  * @ev: the event
+ *
+ * Context: any.
  */
 void uffd_event_get(struct uffd_event *ev)
 {
@@ -73,19 +68,6 @@ void uffd_event_put(struct uffd_event *ev)
 		uffd_ctx_put(ev->child);
 	uffd_ctx_put(ev->ctx);
 	kfree(ev);
-}
-
-static void block_range(struct userfaultfd_ctx *ctx, struct uffd_block *block,
-			unsigned long start, unsigned long last)
-{
-	lockdep_assert_held_write(&ctx->range_sem);
-
-	block->start = start;
-	block->last = last;
-	spin_lock(&ctx->block_lock);
-	list_add(&block->link, &ctx->blocks);
-	WRITE_ONCE(ctx->nr_blocks, ctx->nr_blocks + 1);
-	spin_unlock(&ctx->block_lock);
 }
 
 static void unblock_range(struct userfaultfd_ctx *ctx, struct uffd_block *block)
@@ -120,24 +102,22 @@ static void event_tell(struct uffd_event *ev, u8 what)
 		wake_up_poll(&ctx->poll_wq, EPOLLOUT);
 }
 
-static void event_block(struct uffd_event *ev, unsigned long start,
-			unsigned long last)
+/* Blocks a range; returns when no resolve of it is under way any more. */
+static void event_block(struct uffd_event *ev, unsigned int nr,
+			unsigned long start, unsigned long len)
 {
+	struct uffd_block *block = &ev->block[nr];
 	struct userfaultfd_ctx *ctx = ev->ctx;
 
+	if (!len)
+		return;
+	block->start = start;
+	block->last = start + len - 1;
 	down_write(&ctx->range_sem);
-	block_range(ctx, &ev->block[0], start, last);
-	up_write(&ctx->range_sem);
-}
-
-static void event_block_two(struct uffd_event *ev, unsigned long start1,
-			    unsigned long start2, unsigned long len)
-{
-	struct userfaultfd_ctx *ctx = ev->ctx;
-
-	down_write(&ctx->range_sem);
-	block_range(ctx, &ev->block[0], start1, start1 + len - 1);
-	block_range(ctx, &ev->block[1], start2, start2 + len - 1);
+	spin_lock(&ctx->block_lock);
+	list_add(&block->link, &ctx->blocks);
+	WRITE_ONCE(ctx->nr_blocks, ctx->nr_blocks + 1);
+	spin_unlock(&ctx->block_lock);
 	up_write(&ctx->range_sem);
 }
 
@@ -145,15 +125,17 @@ static bool is_blocked(struct userfaultfd_ctx *ctx, unsigned long start,
 		       unsigned long len)
 {
 	struct uffd_block *block;
+	bool blocked = false;
 
 	if (!READ_ONCE(ctx->nr_blocks))
 		return false;
 
-	guard(spinlock)(&ctx->block_lock);
+	spin_lock(&ctx->block_lock);
 	list_for_each_entry(block, &ctx->blocks, link)
 		if (start <= block->last && block->start <= start + len - 1)
-			return true;
-	return false;
+			blocked = true;
+	spin_unlock(&ctx->block_lock);
+	return blocked;
 }
 
 /**
@@ -199,6 +181,8 @@ int userfaultfd_move_begin(struct userfaultfd_ctx *ctx, unsigned long dst,
 /**
  * userfaultfd_range_end - what userfaultfd_range_begin() began is done
  * @ctx: the context
+ *
+ * Context: as userfaultfd_range_begin().
  */
 void userfaultfd_range_end(struct userfaultfd_ctx *ctx)
 {
@@ -220,7 +204,7 @@ static bool event_withdraw(struct uffd_event *ev)
 
 	spin_lock(&ctx->queue_lock);
 	state = ev->entry.state;
-	if (state == UFFD_READ) {
+	if (state == UFFD_TAKEN) {
 		ev->orphaned = true;
 	} else if (state == UFFD_QUEUED) {
 		list_del(&ev->entry.link);
@@ -324,9 +308,7 @@ static struct uffd_event *fork_begin(struct userfaultfd_ctx *ctx,
 {
 	struct uffd_event *ev;
 
-	ev = event_alloc(ctx, UFFD_EVENT_FORK, GFP_KERNEL_ACCOUNT);
-	if (!ev)
-		return NULL;
+	ev = event_alloc(ctx, UFFD_EVENT_FORK);
 	ev->child = uffd_ctx_alloc(mm, ctx->flags);
 	if (!ev->child) {
 		uffd_event_put(ev);
@@ -334,7 +316,7 @@ static struct uffd_event *fork_begin(struct userfaultfd_ctx *ctx,
 	}
 	ev->child->features = ctx->features;
 	ev->child->initialized = true;
-	event_block(ev, 0, ULONG_MAX);
+	event_block(ev, 0, 0, ULONG_MAX);
 	return ev;
 }
 
@@ -348,7 +330,7 @@ static struct uffd_event *fork_begin(struct userfaultfd_ctx *ctx,
  */
 int dup_userfaultfd(struct vm_area_struct *vma, struct list_head *events)
 {
-	struct userfaultfd_ctx *ctx = vma->vm_userfaultfd_ctx.ctx;
+	struct userfaultfd_ctx *ctx = vma_uffd(vma);
 	struct uffd_event *ev;
 
 	if (!ctx)
@@ -369,21 +351,20 @@ int dup_userfaultfd(struct vm_area_struct *vma, struct list_head *events)
 	return 0;
 }
 
-static void event_complete(struct uffd_event *ev)
-{
-	event_tell(ev, UFFD_EVENT_CHANGED);
-	event_wait(ev);
-	uffd_event_put(ev);
-}
-
-/* What a system call has collected: the changes are complete. */
+/*
+ * What a system call has collected: the changes are complete.  All of them are,
+ * before the first event is waited for, which may be another reader's.
+ */
 static void events_complete(struct list_head *events)
 {
 	struct uffd_event *ev, *next;
 
+	list_for_each_entry(ev, events, list)
+		event_tell(ev, UFFD_EVENT_CHANGED);
 	list_for_each_entry_safe(ev, next, events, list) {
-		list_del_init(&ev->list);
-		event_complete(ev);
+		list_del(&ev->list);
+		event_wait(ev);
+		uffd_event_put(ev);
 	}
 }
 
@@ -428,7 +409,7 @@ void dup_userfaultfd_fail(struct list_head *events)
 	struct uffd_event *ev, *next;
 
 	list_for_each_entry_safe(ev, next, events, list) {
-		list_del_init(&ev->list);
+		list_del(&ev->list);
 		event_tell(ev, UFFD_EVENT_OVER);
 		uffd_event_put(ev);
 	}
@@ -440,43 +421,32 @@ void dup_userfaultfd_fail(struct list_head *events)
  * @from: their old address
  * @to: their new address
  * @len: how much was moved, bytes
+ * @events: events of this system call so far
  *
  * Context: mmap_lock held for writing; sleeps.
- * Return: the event to be completed, or NULL.
  */
-struct uffd_event *mremap_userfaultfd_prep(struct vm_area_struct *vma,
-					   unsigned long from, unsigned long to,
-					   unsigned long len)
+void mremap_userfaultfd_prep(struct vm_area_struct *vma, unsigned long from,
+			     unsigned long to, unsigned long len,
+			     struct list_head *events)
 {
-	struct userfaultfd_ctx *ctx = vma->vm_userfaultfd_ctx.ctx;
+	struct userfaultfd_ctx *ctx = vma_uffd(vma);
 	struct uffd_event *ev;
 
 	if (!ctx)
-		return NULL;
+		return;
 	if (!wants(ctx, UFFD_FEATURE_EVENT_REMAP)) {
 		uffd_forget_vma(vma, ctx);
-		return NULL;
+		return;
 	}
 
-	ev = event_alloc(ctx, UFFD_EVENT_REMAP, GFP_KERNEL | __GFP_NOFAIL);
+	ev = event_alloc(ctx, UFFD_EVENT_REMAP);
 	ev->args[0] = from;
 	ev->args[1] = to;
 	ev->args[2] = len;
-	event_block_two(ev, from, to, len);
+	event_block(ev, 0, from, len);
+	event_block(ev, 1, to, len);
 	event_queue(ev);
-	return ev;
-}
-
-/**
- * mremap_userfaultfd_complete - announce what mremap has done
- * @ev: what mremap_userfaultfd_prep() returned
- *
- * Context: process context, no locks held; sleeps.
- */
-void mremap_userfaultfd_complete(struct uffd_event *ev)
-{
-	if (ev)
-		event_complete(ev);
+	list_add_tail(&ev->list, events);
 }
 
 /**
@@ -494,17 +464,17 @@ void mremap_userfaultfd_complete(struct uffd_event *ev)
 struct uffd_event *userfaultfd_remove(struct vm_area_struct *vma,
 				      unsigned long start, unsigned long end)
 {
-	struct userfaultfd_ctx *ctx = vma->vm_userfaultfd_ctx.ctx;
+	struct userfaultfd_ctx *ctx = vma_uffd(vma);
 	struct mm_struct *mm = vma->vm_mm;
 	struct uffd_event *ev;
 
 	if (!wants(ctx, UFFD_FEATURE_EVENT_REMOVE))
 		return NULL;
 
-	ev = event_alloc(ctx, UFFD_EVENT_REMOVE, GFP_KERNEL | __GFP_NOFAIL);
+	ev = event_alloc(ctx, UFFD_EVENT_REMOVE);
 	ev->args[0] = start;
 	ev->args[1] = end;
-	event_block(ev, start, end - 1);
+	event_block(ev, 0, start, end - start);
 	event_queue(ev);
 	mmap_read_unlock(mm);
 	event_wait(ev);
@@ -513,12 +483,14 @@ struct uffd_event *userfaultfd_remove(struct vm_area_struct *vma,
 
 /**
  * userfaultfd_removed - the pages announced by userfaultfd_remove() are gone
- * @ev: what it returned, not NULL
+ * @ev: what it returned, or NULL
  *
  * Context: any lock of the mm may be held.
  */
 void userfaultfd_removed(struct uffd_event *ev)
 {
+	if (!ev)
+		return;
 	event_tell(ev, UFFD_EVENT_CHANGED);
 	uffd_event_put(ev);
 }
@@ -531,12 +503,12 @@ void userfaultfd_removed(struct uffd_event *ev)
  * @events: events of this system call so far
  *
  * Context: mmap_lock held for writing; sleeps.
- * Return: 0, or -ENOMEM.
+ * Return: 0.
  */
 int userfaultfd_unmap_prep(struct vm_area_struct *vma, unsigned long start,
 			   unsigned long end, struct list_head *events)
 {
-	struct userfaultfd_ctx *ctx = vma->vm_userfaultfd_ctx.ctx;
+	struct userfaultfd_ctx *ctx = vma_uffd(vma);
 	struct uffd_event *ev;
 
 	if (!wants(ctx, UFFD_FEATURE_EVENT_UNMAP))
@@ -545,19 +517,17 @@ int userfaultfd_unmap_prep(struct vm_area_struct *vma, unsigned long start,
 		if (ev->ctx == ctx && ev->args[0] == start && ev->args[1] == end)
 			return 0;
 
-	ev = event_alloc(ctx, UFFD_EVENT_UNMAP, GFP_KERNEL_ACCOUNT);
-	if (!ev)
-		return -ENOMEM;
+	ev = event_alloc(ctx, UFFD_EVENT_UNMAP);
 	ev->args[0] = start;
 	ev->args[1] = end;
-	event_block(ev, start, end - 1);
+	event_block(ev, 0, start, end - start);
 	event_queue(ev);
 	list_add_tail(&ev->list, events);
 	return 0;
 }
 
 /**
- * userfaultfd_unmap_complete - announce what has been unmapped
+ * userfaultfd_unmap_complete - what munmap or mremap announced is complete
  * @mm: the mm
  * @events: events of this system call
  *

@@ -3,7 +3,7 @@
  * A page fault that userspace has to resolve: tell the reader, and wait.
  *
  * The waiter is a struct on the stack of the faulting thread; nothing is
- * allocated and no reference is taken.  Lifetimes and locks: internal.h.
+ * allocated and no reference is taken.  Lifetimes and locks: uffd.h.
  *
  * A thread that faulted in user mode and has waited returns to user mode at
  * once, where the CPU tries the access again: the fault handler is told that
@@ -13,12 +13,10 @@
  */
 #include <linux/hugetlb.h>
 #include <linux/pgtable.h>
-#include <linux/rcupdate.h>
 #include <linux/sched/clock.h>
-#include <linux/sched/signal.h>
 #include <linux/swapops.h>
 
-#include "internal.h"
+#include "uffd.h"
 
 #define CREATE_TRACE_POINTS
 #include <trace/events/userfaultfd.h>
@@ -56,39 +54,35 @@ static bool pmd_unresolved(pmd_t pmd, unsigned long reason)
  */
 static bool fault_unresolved(struct vm_fault *vmf, unsigned long reason)
 {
-	bool ret;
-	pmd_t pmd;
-	pte_t *pte;
+	pmd_t pmd = pmdp_get_lockless(vmf->pmd);
+	pte_t *pte, entry;
 
-	do {
-		pmd = pmdp_get_lockless(vmf->pmd);
-		if (pmd_none(pmd))
-			return reason != VM_UFFD_WP;
-		if (!pmd_present(pmd) || pmd_trans_huge(pmd) || pmd_devmap(pmd))
-			return pmd_unresolved(pmd, reason);
-		pte = pte_offset_map(vmf->pmd, vmf->address);
-	} while (!pte);
+	if (pmd_none(pmd))
+		return reason != VM_UFFD_WP;
+	if (!pmd_present(pmd) || pmd_trans_huge(pmd) || pmd_devmap(pmd))
+		return pmd_unresolved(pmd, reason);
 
-	ret = pte_unresolved(ptep_get_lockless(pte), reason);
+	pte = pte_offset_map(vmf->pmd, vmf->address);
+	if (!pte)	/* the table has just gone: see what comes */
+		return false;
+	entry = ptep_get_lockless(pte);
 	pte_unmap(pte);
-	return ret;
+	return pte_unresolved(entry, reason);
 }
 
 #ifdef CONFIG_HUGETLB_PAGE
 static bool hugetlb_unresolved(struct vm_fault *vmf, unsigned long reason)
 {
-	struct vm_area_struct *vma = vmf->vma;
-	pte_t *ptep, pte;
+	pte_t *entry, pte;
 
-	ptep = hugetlb_walk(vma, vmf->address, vma_mmu_pagesize(vma));
-	if (!ptep)
+	entry = hugetlb_walk(vmf->vma, vmf->address,
+			     vma_mmu_pagesize(vmf->vma));
+	if (!entry)
 		return reason != VM_UFFD_WP;
-	pte = huge_ptep_get(vma->vm_mm, vmf->address, ptep);
+	pte = huge_ptep_get(vmf->vma->vm_mm, vmf->address, entry);
 	if (reason == VM_UFFD_WP)
 		return pte_present(pte) && huge_pte_uffd_wp(pte);
-	if (huge_pte_none(pte))
-		return true;
-	return pte_awaits_page(pte);
+	return huge_pte_none(pte) || pte_awaits_page(pte);
 }
 #else
 static bool hugetlb_unresolved(struct vm_fault *vmf, unsigned long reason)
@@ -117,11 +111,13 @@ static vm_fault_t cannot_wait(struct vm_fault *vmf, struct userfaultfd_ctx *ctx)
 
 static unsigned int sleep_state(unsigned int fault_flags)
 {
-	if (fault_flags & FAULT_FLAG_INTERRUPTIBLE)
-		return TASK_INTERRUPTIBLE;
+	unsigned int state = TASK_UNINTERRUPTIBLE;
+
 	if (fault_flags & FAULT_FLAG_KILLABLE)
-		return TASK_KILLABLE;
-	return TASK_UNINTERRUPTIBLE;
+		state = TASK_KILLABLE;
+	if (fault_flags & FAULT_FLAG_INTERRUPTIBLE)
+		state = TASK_INTERRUPTIBLE;
+	return state;
 }
 
 static enum uffd_kind kind_of(unsigned long reason)
@@ -221,7 +217,7 @@ static bool returns_to_user(unsigned int fault_flags)
  */
 vm_fault_t handle_userfault(struct vm_fault *vmf, unsigned long reason)
 {
-	struct userfaultfd_ctx *ctx = vmf->vma->vm_userfaultfd_ctx.ctx;
+	struct userfaultfd_ctx *ctx = vma_uffd(vmf->vma);
 	const unsigned int fault_flags = vmf->flags;
 	struct uffd_waiter w;
 	vm_fault_t ret;

@@ -10,11 +10,10 @@
  *	dst, src, len, mode, result
  *	start, len, mode, result
  */
-#include <linux/sched/mm.h>
 
 #include <trace/events/userfaultfd.h>
 
-#include "internal.h"
+#include "uffd.h"
 
 #define UFFD_MODE_DONTWAKE	BIT_ULL(0)
 
@@ -32,21 +31,31 @@ struct uffd_args {
 	u64 mode;
 };
 
+struct uffd_ioctl;
+
+/* The work of an ioctl that resolves faults; the bytes done, not 0, or an error. */
+typedef ssize_t uffd_fill_t(struct userfaultfd_ctx *ctx, struct uffd_args *args);
+
 /**
- * struct uffd_resolver - an ioctl that resolves faults
+ * struct uffd_ioctl - an ioctl
+ * @cmd: its number
+ * @run: does it
+ * @fill: if it is one of those that resolve faults: does the work
+ * @check: further checks of the arguments, or NULL
  * @has_src: which of the two structs
  * @modes: valid bits of the mode
- * @check: further checks of the arguments, or NULL
- * @fill: does it; returns bytes done (not 0) or an error
  */
-struct uffd_resolver {
+struct uffd_ioctl {
+	unsigned int cmd;
+	int (*run)(const struct uffd_ioctl *ioctl, struct userfaultfd_ctx *ctx,
+		   void __user *user);
+	uffd_fill_t *fill;
+	int (*check)(struct userfaultfd_ctx *ctx, struct uffd_args *args);
 	bool has_src;
 	u64 modes;
-	int (*check)(struct userfaultfd_ctx *ctx, struct uffd_args *args);
-	ssize_t (*fill)(struct userfaultfd_ctx *ctx, struct uffd_args *args);
 };
 
-/* The two structs without their results. */
+/* The two structs. */
 struct uffd_args_src {
 	__u64 dst, src, len, mode;
 	__s64 result;
@@ -108,8 +117,9 @@ static ssize_t fill_move(struct userfaultfd_ctx *ctx, struct uffd_args *args)
 /* The source of a copy may have any alignment, and lie in another mm. */
 static int check_copy(struct userfaultfd_ctx *ctx, struct uffd_args *args)
 {
-	return uffd_check_range(ctx->mm, PAGE_ALIGN_DOWN(args->src), args->len) ||
-	       args->src + args->len > ctx->mm->task_size ? -EINVAL : 0;
+	if (uffd_check_range(ctx->mm, PAGE_ALIGN_DOWN(args->src), args->len))
+		return -EINVAL;
+	return args->src + args->len > ctx->mm->task_size ? -EINVAL : 0;
 }
 
 static int check_move(struct userfaultfd_ctx *ctx, struct uffd_args *args)
@@ -118,35 +128,6 @@ static int check_move(struct userfaultfd_ctx *ctx, struct uffd_args *args)
 		return -EINVAL;
 	return uffd_check_range(ctx->mm, args->src, args->len);
 }
-
-static const struct uffd_resolver uffd_resolvers[] = {
-	[_UFFDIO_COPY] = {
-		.has_src = true,
-		.modes = UFFDIO_COPY_MODE_DONTWAKE | UFFDIO_COPY_MODE_WP,
-		.check = check_copy,
-		.fill = fill_copy,
-	},
-	[_UFFDIO_ZEROPAGE] = {
-		.modes = UFFDIO_ZEROPAGE_MODE_DONTWAKE,
-		.fill = fill_zeropage,
-	},
-	[_UFFDIO_MOVE] = {
-		.has_src = true,
-		.modes = UFFDIO_MOVE_MODE_DONTWAKE |
-			 UFFDIO_MOVE_MODE_ALLOW_SRC_HOLES,
-		.check = check_move,
-		.fill = fill_move,
-	},
-	[_UFFDIO_CONTINUE] = {
-		.modes = UFFDIO_CONTINUE_MODE_DONTWAKE |
-			 UFFDIO_CONTINUE_MODE_WP,
-		.fill = fill_continue,
-	},
-	[_UFFDIO_POISON] = {
-		.modes = UFFDIO_POISON_MODE_DONTWAKE,
-		.fill = fill_poison,
-	},
-};
 
 static_assert(UFFDIO_COPY_MODE_DONTWAKE == UFFD_MODE_DONTWAKE);
 static_assert(UFFDIO_ZEROPAGE_MODE_DONTWAKE == UFFD_MODE_DONTWAKE);
@@ -166,7 +147,7 @@ static void unpin_mm(struct mm_struct *mm)
 		mmput(mm);
 }
 
-static int get_args(const struct uffd_resolver *op, struct uffd_args *args,
+static int get_args(const struct uffd_ioctl *op, struct uffd_args *args,
 		    void __user *user)
 {
 	struct uffd_args_range range;
@@ -183,14 +164,14 @@ static int get_args(const struct uffd_resolver *op, struct uffd_args *args,
 	return 0;
 }
 
-static int put_result(const struct uffd_resolver *op, void __user *user, s64 ret)
+static int put_result(const struct uffd_ioctl *op, void __user *user, s64 ret)
 {
 	if (op->has_src)
 		return put_user(ret, &((struct uffd_args_src __user *)user)->result);
 	return put_user(ret, &((struct uffd_args_range __user *)user)->result);
 }
 
-static int check_args(const struct uffd_resolver *op,
+static int check_args(const struct uffd_ioctl *op,
 		      struct userfaultfd_ctx *ctx, struct uffd_args *args)
 {
 	int ret = op->check ? op->check(ctx, args) : 0;
@@ -202,7 +183,7 @@ static int check_args(const struct uffd_resolver *op,
 	return ret;
 }
 
-static int uffd_resolve(const struct uffd_resolver *op, unsigned int cmd,
+static int uffd_resolve(const struct uffd_ioctl *op,
 			struct userfaultfd_ctx *ctx, void __user *user)
 {
 	struct uffd_args args;
@@ -220,7 +201,7 @@ static int uffd_resolve(const struct uffd_resolver *op, unsigned int cmd,
 	done = op->fill(ctx, &args);
 	unpin_mm(ctx->mm);
 
-	trace_userfaultfd_resolve(ctx, cmd, args.dst, args.len, done);
+	trace_userfaultfd_resolve(ctx, op->cmd, args.dst, args.len, done);
 	if (put_result(op, user, done))
 		return -EFAULT;
 	if (done < 0)
@@ -230,7 +211,8 @@ static int uffd_resolve(const struct uffd_resolver *op, unsigned int cmd,
 	return done == args.len ? 0 : -EAGAIN;
 }
 
-static int uffd_writeprotect(struct userfaultfd_ctx *ctx, void __user *user)
+static int uffd_writeprotect(const struct uffd_ioctl *op,
+			     struct userfaultfd_ctx *ctx, void __user *user)
 {
 	const u64 modes = UFFDIO_WRITEPROTECT_MODE_DONTWAKE |
 			  UFFDIO_WRITEPROTECT_MODE_WP;
@@ -252,7 +234,7 @@ static int uffd_writeprotect(struct userfaultfd_ctx *ctx, void __user *user)
 				  wp.mode & UFFDIO_WRITEPROTECT_MODE_WP);
 	unpin_mm(ctx->mm);
 
-	trace_userfaultfd_resolve(ctx, UFFDIO_WRITEPROTECT, wp.range.start,
+	trace_userfaultfd_resolve(ctx, op->cmd, wp.range.start,
 				  wp.range.len, ret);
 	if (!ret && !wp.mode)
 		uffd_wake_range(ctx, wp.range.start,
@@ -260,7 +242,8 @@ static int uffd_writeprotect(struct userfaultfd_ctx *ctx, void __user *user)
 	return ret;
 }
 
-static int uffd_wake(struct userfaultfd_ctx *ctx, void __user *user)
+static int uffd_wake(const struct uffd_ioctl *op, struct userfaultfd_ctx *ctx,
+		     void __user *user)
 {
 	struct uffdio_range range;
 	int ret;
@@ -304,17 +287,31 @@ static int check_api(const struct uffdio_api *api)
 	return 0;
 }
 
-static bool enable_features(struct userfaultfd_ctx *ctx, u64 features)
+/* An asynchronous monitor has nobody to tell of a hole. */
+static u64 effective_features(u64 wanted)
 {
-	guard(spinlock)(&ctx->queue_lock);
-	if (ctx->initialized)
-		return false;
-	ctx->features = features;
-	smp_store_release(&ctx->initialized, true); /* uffd_initialized() */
-	return true;
+	if (wanted & UFFD_FEATURE_WP_ASYNC)
+		return wanted | UFFD_FEATURE_WP_UNPOPULATED;
+	return wanted;
 }
 
-static int uffd_api(struct userfaultfd_ctx *ctx, void __user *user)
+static bool enable_features(struct userfaultfd_ctx *ctx, u64 features)
+{
+	bool first;
+
+	spin_lock(&ctx->queue_lock);
+	first = !ctx->initialized;
+	if (first) {
+		ctx->features = features;
+		/* Pairs with uffd_initialized(). */
+		smp_store_release(&ctx->initialized, true);
+	}
+	spin_unlock(&ctx->queue_lock);
+	return first;
+}
+
+static int uffd_api(const struct uffd_ioctl *op, struct userfaultfd_ctx *ctx,
+		    void __user *user)
 {
 	struct uffdio_api api;
 	u64 features;
@@ -323,13 +320,10 @@ static int uffd_api(struct userfaultfd_ctx *ctx, void __user *user)
 	if (copy_from_user(&api, user, sizeof(api)))
 		return -EFAULT;
 
-	features = api.features;
-	/* An asynchronous monitor has nobody to tell of a hole. */
-	if (features & UFFD_FEATURE_WP_ASYNC)
-		features |= UFFD_FEATURE_WP_UNPOPULATED;
 	ret = check_api(&api);
 	if (ret)
 		goto refuse;
+	features = effective_features(api.features);
 
 	api.features = known_features();
 	api.ioctls = UFFD_API_IOCTLS;
@@ -346,6 +340,56 @@ refuse:
 	return ret;
 }
 
+static const struct uffd_ioctl uffd_ioctls[] = {
+	{
+		.cmd = UFFDIO_COPY,
+		.run = uffd_resolve,
+		.fill = fill_copy,
+		.check = check_copy,
+		.has_src = true,
+		.modes = UFFDIO_COPY_MODE_DONTWAKE | UFFDIO_COPY_MODE_WP,
+	}, {
+		.cmd = UFFDIO_WAKE,
+		.run = uffd_wake,
+	}, {
+		.cmd = UFFDIO_WRITEPROTECT,
+		.run = uffd_writeprotect,
+	}, {
+		.cmd = UFFDIO_CONTINUE,
+		.run = uffd_resolve,
+		.fill = fill_continue,
+		.modes = UFFDIO_CONTINUE_MODE_DONTWAKE |
+			 UFFDIO_CONTINUE_MODE_WP,
+	}, {
+		.cmd = UFFDIO_MOVE,
+		.run = uffd_resolve,
+		.fill = fill_move,
+		.check = check_move,
+		.has_src = true,
+		.modes = UFFDIO_MOVE_MODE_DONTWAKE |
+			 UFFDIO_MOVE_MODE_ALLOW_SRC_HOLES,
+	}, {
+		.cmd = UFFDIO_ZEROPAGE,
+		.run = uffd_resolve,
+		.fill = fill_zeropage,
+		.modes = UFFDIO_ZEROPAGE_MODE_DONTWAKE,
+	}, {
+		.cmd = UFFDIO_POISON,
+		.run = uffd_resolve,
+		.fill = fill_poison,
+		.modes = UFFDIO_POISON_MODE_DONTWAKE,
+	}, {
+		.cmd = UFFDIO_REGISTER,
+		.run = uffd_register,
+	}, {
+		.cmd = UFFDIO_UNREGISTER,
+		.run = uffd_unregister,
+	}, {
+		.cmd = UFFDIO_API,
+		.run = uffd_api,
+	},
+};
+
 /**
  * uffd_ioctl - ioctl() on a userfaultfd
  * @file: the userfaultfd
@@ -360,30 +404,16 @@ refuse:
  */
 long uffd_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 {
-	struct userfaultfd_ctx *ctx = file->private_data;
-	void __user *user = (void __user *)arg;
+	struct userfaultfd_ctx *ctx = uffd_of(file);
 
-	if (cmd == UFFDIO_API)
-		return uffd_api(ctx, user);
-	if (!uffd_initialized(ctx))
-		return -EINVAL;
+	for (unsigned int i = 0; i < ARRAY_SIZE(uffd_ioctls); i++) {
+		const struct uffd_ioctl *op = &uffd_ioctls[i];
 
-	switch (cmd) {
-	case UFFDIO_REGISTER:
-		return uffd_register(ctx, arg);
-	case UFFDIO_UNREGISTER:
-		return uffd_unregister(ctx, arg);
-	case UFFDIO_WAKE:
-		return uffd_wake(ctx, user);
-	case UFFDIO_WRITEPROTECT:
-		return uffd_writeprotect(ctx, user);
-	case UFFDIO_COPY:
-	case UFFDIO_ZEROPAGE:
-	case UFFDIO_MOVE:
-	case UFFDIO_CONTINUE:
-	case UFFDIO_POISON:
-		return uffd_resolve(&uffd_resolvers[_IOC_NR(cmd)], cmd, ctx,
-				    user);
+		if (op->cmd != cmd)
+			continue;
+		if (cmd != UFFDIO_API && !uffd_initialized(ctx))
+			return -EINVAL;
+		return op->run(op, ctx, (void __user *)arg);
 	}
 	return -EINVAL;
 }

@@ -13,9 +13,8 @@
  * VM_USERFAULT: its holes raise SIGBUS instead of being filled with zeroes.
  */
 #include <linux/hugetlb.h>
-#include <linux/sched/mm.h>
 
-#include "internal.h"
+#include "uffd.h"
 
 /**
  * uffd_check_range - check a range that came from the user
@@ -23,6 +22,7 @@
  * @start: first address
  * @len: length, bytes
  *
+ * Context: any.
  * Return: 0, or -EINVAL when the range is not of whole pages, is empty, wraps,
  *	   or lies beyond the address space.
  */
@@ -35,6 +35,21 @@ int uffd_check_range(struct mm_struct *mm, u64 start, u64 len)
 	if (start >= size || len > size - start)
 		return -EINVAL;
 	return 0;
+}
+
+/* Changes of VMAs need both; false when the process is gone. */
+static bool lock_mm(struct userfaultfd_ctx *ctx)
+{
+	if (!mmget_not_zero(ctx->mm))
+		return false;
+	mmap_write_lock(ctx->mm);
+	return true;
+}
+
+static void unlock_mm(struct userfaultfd_ctx *ctx)
+{
+	mmap_write_unlock(ctx->mm);
+	mmput(ctx->mm);
 }
 
 /* A border of a range must not cut a huge page of hugetlbfs. */
@@ -52,7 +67,7 @@ static bool wp_async(struct userfaultfd_ctx *ctx)
 static int may_register(struct userfaultfd_ctx *ctx, struct vm_area_struct *vma,
 			unsigned long modes, unsigned long end)
 {
-	struct userfaultfd_ctx *owner = vma->vm_userfaultfd_ctx.ctx;
+	struct userfaultfd_ctx *owner = vma_uffd(vma);
 
 	if (!vma_can_userfault(vma, modes, wp_async(ctx)))
 		return -EINVAL;
@@ -74,10 +89,10 @@ static int check_vmas_to_register(struct userfaultfd_ctx *ctx,
 				  unsigned long modes, u64 *ioctls)
 {
 	unsigned long start = range->start, end = range->start + range->len;
+	VMA_ITERATOR(vmi, ctx->mm, start);
 	struct vm_area_struct *vma;
 	bool first = true;
 	int ret;
-	VMA_ITERATOR(vmi, ctx->mm, start);
 
 	*ioctls = UFFD_API_RANGE_IOCTLS;
 	for_each_vma_range(vmi, vma, end) {
@@ -128,27 +143,22 @@ static int register_range(struct userfaultfd_ctx *ctx,
 			  u64 *ioctls)
 {
 	unsigned long start = range->start, end = range->start + range->len;
-	struct mm_struct *mm = ctx->mm;
-	struct vm_area_struct *vma;
 	int ret;
 
-	if (!mmget_not_zero(mm))
+	if (!lock_mm(ctx))
 		return -ENOMEM;
-
-	mmap_write_lock(mm);
 	ret = check_vmas_to_register(ctx, range, modes, ioctls);
-	if (!ret) {
-		vma = find_vma(mm, start);
-		ret = userfaultfd_register_range(ctx, vma, modes, start, end,
+	if (!ret)
+		ret = userfaultfd_register_range(ctx, find_vma(ctx->mm, start),
+						 modes, start, end,
 						 wp_async(ctx));
-	}
-	mmap_write_unlock(mm);
-	mmput(mm);
+	unlock_mm(ctx);
 	return ret;
 }
 
 /**
  * uffd_register - UFFDIO_REGISTER
+ * @op: entry of the table of ioctls
  * @ctx: the context
  * @arg: struct uffdio_register of the user
  *
@@ -157,9 +167,10 @@ static int register_range(struct userfaultfd_ctx *ctx,
  *	   cannot have such faults), -EPERM (a file that may not be written),
  *	   -EBUSY (another userfaultfd's), -ENOMEM (also: the process is gone).
  */
-int uffd_register(struct userfaultfd_ctx *ctx, unsigned long arg)
+int uffd_register(const struct uffd_ioctl *op, struct userfaultfd_ctx *ctx,
+		  void __user *arg)
 {
-	struct uffdio_register __user *user = (void __user *)arg;
+	struct uffdio_register __user *user = arg;
 	struct uffdio_register reg;
 	unsigned long modes;
 	u64 ioctls;
@@ -183,12 +194,12 @@ int uffd_register(struct userfaultfd_ctx *ctx, unsigned long arg)
 static int check_vmas_to_unregister(struct userfaultfd_ctx *ctx,
 				    unsigned long start, unsigned long end)
 {
+	VMA_ITERATOR(vmi, ctx->mm, start);
 	struct vm_area_struct *vma;
 	bool first = true;
-	VMA_ITERATOR(vmi, ctx->mm, start);
 
 	for_each_vma_range(vmi, vma, end) {
-		struct userfaultfd_ctx *owner = vma->vm_userfaultfd_ctx.ctx;
+		struct userfaultfd_ctx *owner = vma_uffd(vma);
 
 		if (first && !whole_huge_pages(vma, start))
 			return -EINVAL;
@@ -205,14 +216,13 @@ static int check_vmas_to_unregister(struct userfaultfd_ctx *ctx,
 static int clear_range(struct userfaultfd_ctx *ctx, unsigned long start,
 		       unsigned long end)
 {
-	struct vm_area_struct *vma, *prev;
 	VMA_ITERATOR(vmi, ctx->mm, start);
+	struct vm_area_struct *prev = vma_prev(&vmi), *vma;
 
-	prev = vma_prev(&vmi);
 	for_each_vma_range(vmi, vma, end) {
 		if (vma->vm_start < start)
 			prev = vma;
-		if (vma->vm_userfaultfd_ctx.ctx == ctx) {
+		if (vma_uffd(vma) == ctx) {
 			vma = userfaultfd_clear_vma(&vmi, prev, vma,
 						    max(start, vma->vm_start),
 						    min(end, vma->vm_end));
@@ -227,6 +237,7 @@ static int clear_range(struct userfaultfd_ctx *ctx, unsigned long start,
 
 /**
  * uffd_unregister - UFFDIO_UNREGISTER
+ * @op: entry of the table of ioctls
  * @ctx: the context
  * @arg: struct uffdio_range of the user
  *
@@ -237,30 +248,28 @@ static int clear_range(struct userfaultfd_ctx *ctx, unsigned long start,
  *	   registered or is another userfaultfd's), -ENOMEM (also: the process
  *	   is gone; a part may have been done).
  */
-int uffd_unregister(struct userfaultfd_ctx *ctx, unsigned long arg)
+int uffd_unregister(const struct uffd_ioctl *op, struct userfaultfd_ctx *ctx,
+		    void __user *arg)
 {
-	struct mm_struct *mm = ctx->mm;
 	struct uffdio_range range;
 	unsigned long end;
 	int ret;
 
-	if (copy_from_user(&range, (void __user *)arg, sizeof(range)))
+	if (copy_from_user(&range, arg, sizeof(range)))
 		return -EFAULT;
-	ret = uffd_check_range(mm, range.start, range.len);
+	ret = uffd_check_range(ctx->mm, range.start, range.len);
 	if (ret)
 		return ret;
-	if (!mmget_not_zero(mm))
+	if (!lock_mm(ctx))
 		return -ENOMEM;
 
 	end = range.start + range.len;
-	mmap_write_lock(mm);
 	ret = check_vmas_to_unregister(ctx, range.start, end);
-	if (!ret) {
+	if (!ret)
 		ret = clear_range(ctx, range.start, end);
-		uffd_wake_range(ctx, range.start, end);
-	}
-	mmap_write_unlock(mm);
-	mmput(mm);
+	mmap_write_unlock(ctx->mm);
+	uffd_wake_range(ctx, range.start, end);
+	mmput(ctx->mm);
 	return ret;
 }
 
@@ -285,18 +294,15 @@ void uffd_forget_vma(struct vm_area_struct *vma, struct userfaultfd_ctx *ctx)
 
 static void close_all_holes(struct userfaultfd_ctx *ctx)
 {
-	struct mm_struct *mm = ctx->mm;
+	VMA_ITERATOR(vmi, ctx->mm, 0);
 	struct vm_area_struct *vma;
-	VMA_ITERATOR(vmi, mm, 0);
 
-	if (!mmget_not_zero(mm))
+	if (!lock_mm(ctx))
 		return;
-	mmap_write_lock(mm);
 	for_each_vma(vmi, vma)
-		if (vma->vm_userfaultfd_ctx.ctx == ctx)
+		if (vma_uffd(vma) == ctx)
 			close_holes(vma, ctx);
-	mmap_write_unlock(mm);
-	mmput(mm);
+	unlock_mm(ctx);
 }
 
 /**

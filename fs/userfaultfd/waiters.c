@@ -9,17 +9,21 @@
  * In front of them stands a filter of counters, common to all contexts: one for
  * every hash of (context, page) and one for every hash of (context, region).
  * A range all of whose pages, or all of whose regions, count zero has no waiter
- * for sure, and nothing is locked or written to find that out.  What else
- * hashes to the same counter costs a look into the shard, nothing more.
+ * for sure, and nothing is locked or written to find that out.  Up to 32 pages
+ * are looked up by page, up to 32 regions by region, and what is larger goes to
+ * the shards that are not empty.  What else hashes to the same counter costs a
+ * look into the shard, nothing more.
  *
- * Locks and memory ordering: internal.h.
+ * Locks and memory ordering: uffd.h.
  */
 #include <linux/hash.h>
 #include <linux/sched/clock.h>
 #include <linux/sched/task.h>
 #include <linux/sched/wake_q.h>
 
-#include "internal.h"
+#include <trace/events/userfaultfd.h>
+
+#include "uffd.h"
 
 /* Waiters woken per holding of a shard's lock. */
 #define UFFD_WAKE_BATCH		64
@@ -41,7 +45,8 @@ int uffd_filter_init(void)
 	unsigned int bits;
 	atomic_t *filter;
 
-	if (smp_load_acquire(&uffd_filter))	/* pairs with the release below */
+	/* Pairs with the release below. */
+	if (smp_load_acquire(&uffd_filter))
 		return 0;
 
 	guard(mutex)(&lock);
@@ -52,6 +57,7 @@ int uffd_filter_init(void)
 	if (!filter)
 		return -ENOMEM;
 	uffd_filter_bits = bits;
+	/* Whoever sees the filter sees its size. */
 	smp_store_release(&uffd_filter, filter);
 	return 0;
 }
@@ -145,38 +151,46 @@ void uffd_waiter_add(struct userfaultfd_ctx *ctx, struct uffd_waiter *w)
 
 	count_waiter(ctx, w);
 	spin_lock(&shard->lock);
+	w->seq = shard->seq++;
 	rb_add(&w->node, &shard->waiters, waiter_less);
-	shard->nr++;
+	WRITE_ONCE(shard->nr, shard->nr + 1);
 	spin_unlock(&shard->lock);
 }
 
 /* Take a message that nobody has read yet out of the queue. */
 static void unqueue(struct userfaultfd_ctx *ctx, struct uffd_waiter *w)
 {
-	/* Stable, see internal.h.  Pairs with the release in dequeue(). */
-	if (smp_load_acquire(&w->entry.state) == UFFD_READ)
+	/* Stable, see uffd.h.  Pairs with the release in take(). */
+	if (smp_load_acquire(&w->entry.state) == UFFD_TAKEN)
 		return;
 
 	spin_lock(&ctx->queue_lock);
 	if (w->entry.state == UFFD_QUEUED) {
 		list_del(&w->entry.link);
-		ctx->pending--;
+		WRITE_ONCE(ctx->pending, ctx->pending - 1);
 	}
 	/* A thread that has not queued its message yet looks for this. */
-	WRITE_ONCE(w->entry.state, UFFD_READ);
+	WRITE_ONCE(w->entry.state, UFFD_TAKEN);
 	spin_unlock(&ctx->queue_lock);
 }
 
+/* A waiter is about to be woken. */
 static void account_wait(struct userfaultfd_ctx *ctx, struct uffd_shard *shard,
-			 u64 wait)
+			 struct uffd_waiter *w)
 {
-	unsigned int bucket = fls64(div_u64(wait, NSEC_PER_USEC));
+	u64 wait = local_clock() - w->since;
+	unsigned int bucket;
 
+	trace_userfaultfd_wake(ctx, w->address, w->task->pid, wait);
+	/* Resolved before its message was queued: it did not wait at all. */
+	if (READ_ONCE(w->entry.state) == UFFD_NEW)
+		return;
+	shard->resolved++;
 	if ((s64)wait < 0)	/* clocks of two CPUs */
 		return;
-	if (wait > shard->longest)
-		shard->longest = wait;
-	atomic_inc(&ctx->waits[min(bucket, UFFD_WAIT_BUCKETS - 1U)]);
+	shard->longest = max(shard->longest, wait);
+	bucket = fls64(div_u64(wait, NSEC_PER_USEC));
+	shard->waits[min(bucket, UFFD_WAIT_BUCKETS - 1U)]++;
 }
 
 /* @w is not to be touched any more after this, if it is another thread's. */
@@ -186,7 +200,7 @@ static void uffd_waiter_unlink(struct userfaultfd_ctx *ctx,
 	lockdep_assert_held(&shard->lock);
 
 	rb_erase(&w->node, &shard->waiters);
-	shard->nr--;
+	WRITE_ONCE(shard->nr, shard->nr - 1);
 	unqueue(ctx, w);
 	uncount_waiter(ctx, w);
 	/* Pairs with uffd_waiter_gone(). */
@@ -240,25 +254,39 @@ static struct uffd_waiter *first_waiter(struct uffd_shard *shard,
 	return found;
 }
 
-/* Unlinks some waiters of [start, last]; false when none is left there. */
+/**
+ * struct uffd_wake - the waking of a range of one shard
+ * @start: first address that is left
+ * @last: last address
+ * @seq: waiters from this number on came later: they have seen the change, or
+ *	 have nothing to do with it
+ */
+struct uffd_wake {
+	unsigned long start;
+	unsigned long last;
+	unsigned int seq;
+};
+
+/* Unlinks some of the waiters; false when none is left. */
 static bool collect(struct userfaultfd_ctx *ctx, struct uffd_shard *shard,
-		    unsigned long start, unsigned long last,
-		    struct wake_q_head *wake_q)
+		    struct uffd_wake *wake, struct wake_q_head *wake_q)
 {
 	unsigned int left = UFFD_WAKE_BATCH;
 	struct uffd_waiter *w, *next;
-	u64 now = local_clock();
 
 	lockdep_assert_held(&shard->lock);
 
-	for (w = first_waiter(shard, start); w && w->address <= last; w = next) {
+	for (w = first_waiter(shard, wake->start);
+	     w && w->address <= wake->last; w = next) {
 		struct task_struct *task = w->task;
 
+		wake->start = w->address;
 		if (!left--)
 			return true;
 		next = rb_entry_safe(rb_next(&w->node), struct uffd_waiter, node);
-		shard->resolved++;
-		account_wait(ctx, shard, now - w->since);
+		if ((int)(w->seq - wake->seq) >= 0)
+			continue;
+		account_wait(ctx, shard, w);
 		get_task_struct(task);
 		uffd_waiter_unlink(ctx, shard, w);
 		wake_q_add_safe(wake_q, task);
@@ -266,18 +294,28 @@ static bool collect(struct userfaultfd_ctx *ctx, struct uffd_shard *shard,
 	return false;
 }
 
+/*
+ * Threads that fault again while this goes on, be it on the same pages, do not
+ * keep it from coming to an end: they are newer than its beginning.
+ */
 static void wake_shard(struct userfaultfd_ctx *ctx, struct uffd_shard *shard,
 		       unsigned long start, unsigned long last)
 {
-	bool more;
+	struct uffd_wake wake = { .start = start, .last = last };
+	bool more, first = true;
 
+	if (!READ_ONCE(shard->nr))
+		return;
 	do {
 		DEFINE_WAKE_Q(wake_q);
 
 		spin_lock(&shard->lock);
-		more = collect(ctx, shard, start, last, &wake_q);
+		if (first)
+			wake.seq = shard->seq;
+		more = collect(ctx, shard, &wake, &wake_q);
 		spin_unlock(&shard->lock);
 		wake_up_q(&wake_q);
+		first = false;
 		cond_resched();
 	} while (more);
 }
@@ -286,8 +324,7 @@ static void wake_shards(struct userfaultfd_ctx *ctx, unsigned long start,
 			unsigned long last)
 {
 	for (unsigned int i = 0; i < UFFD_SHARDS; i++)
-		if (READ_ONCE(ctx->shards[i].nr))
-			wake_shard(ctx, &ctx->shards[i], start, last);
+		wake_shard(ctx, &ctx->shards[i], start, last);
 }
 
 /**
@@ -304,7 +341,7 @@ void uffd_wake_range(struct userfaultfd_ctx *ctx, unsigned long start,
 {
 	unsigned long region = region_of(start), last = region_of(end - 1);
 
-	/* Page table entries first, then the filter: see internal.h. */
+	/* Page table entries first, then the filter: see uffd.h. */
 	smp_mb();
 	if (!may_have_waiter(ctx, start, end))
 		return;
@@ -334,7 +371,7 @@ void uffd_wake_all(struct userfaultfd_ctx *ctx)
  * @ctx: the context
  * @address: the waiter's address
  * @entry: where the waiter's entry was
- * @since: when it began to wait
+ * @seq: the waiter's number
  *
  * The waiter may have been woken meanwhile, or another may have taken its
  * place: then there is nothing to do.
@@ -343,7 +380,7 @@ void uffd_wake_all(struct userfaultfd_ctx *ctx)
  * Return: true when there is a message to read (again).
  */
 bool uffd_waiter_requeue(struct userfaultfd_ctx *ctx, unsigned long address,
-			 const void *entry, u64 since)
+			 const void *entry, unsigned int seq)
 {
 	struct uffd_shard *shard = shard_of(ctx, region_of(address));
 	struct rb_node *node;
@@ -353,14 +390,14 @@ bool uffd_waiter_requeue(struct userfaultfd_ctx *ctx, unsigned long address,
 	rb_for_each(node, &address, &shard->waiters, address_cmp) {
 		struct uffd_waiter *w = rb_entry(node, struct uffd_waiter, node);
 
-		if (&w->entry != entry || w->since != since)
+		if (&w->entry != entry || w->seq != seq)
 			continue;
 		spin_lock(&ctx->queue_lock);
-		if (w->entry.state == UFFD_READ) {
+		if (w->entry.state == UFFD_TAKEN) {
 			WRITE_ONCE(w->entry.state, UFFD_QUEUED);
 			list_add(&w->entry.link, &ctx->queue);
-			ctx->pending++;
-			ctx->delivered--;
+			WRITE_ONCE(ctx->pending, ctx->pending + 1);
+			WRITE_ONCE(ctx->delivered, ctx->delivered - 1);
 			found = true;
 		}
 		spin_unlock(&ctx->queue_lock);

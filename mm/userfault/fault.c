@@ -7,9 +7,9 @@
  *
  * SIGBUS becomes a signal in user mode and -EFAULT (or a short count) for
  * kernel mode accesses and GUP.  A VMA that has both loses its registration
- * when the userfaultfd is closed: threads asleep in handle_userfault() wake
- * with VM_FAULT_RETRY, come back here, and now end in SIGBUS.  That is the
- * fail-closed behaviour, and it needs no state of its own.
+ * when the userfaultfd is closed: threads asleep in handle_userfault() wake,
+ * try again, come back here, and now end in SIGBUS.  That is the fail-closed
+ * behaviour, and it needs no state of its own.
  *
  * Nobody may be told of a hole that is none: a signal handler would put a page
  * over the one that is there.  An entry can be empty for a moment while it is
@@ -21,7 +21,7 @@
  * Locks: entered with the fault's lock (mmap_lock for reading, or the VMA
  * lock), and with no page table lock; page table locks are taken inside.
  * handle_userfault() may sleep and drops the fault's lock when it returns
- * VM_FAULT_RETRY.
+ * VM_FAULT_RETRY or VM_FAULT_COMPLETED.
  */
 #include <linux/mm.h>
 #include <linux/oom.h>

@@ -272,11 +272,19 @@ static blkcnt_t blocks(const struct uf_area *a)
 }
 
 /**
+ * uf_note - remembers what the file holds, for uf_hole() to compare with
+ */
+void uf_note(struct uf_area *a)
+{
+	a->blocks = blocks(a);
+}
+
+/**
  * uf_arm - MADV_USERFAULT for the whole area; remembers what the file holds
  */
 int uf_arm(struct uf_area *a)
 {
-	a->blocks = blocks(a);
+	uf_note(a);
 	return madvise(a->mem, a->len, MADV_USERFAULT) ? -errno : 0;
 }
 

@@ -28,7 +28,7 @@ struct uf_area {
 	size_t len;		/* gran * n */
 	int fd;			/* what is mapped, -1 for anonymous memory */
 	enum uf_kind kind;
-	blkcnt_t blocks;	/* of the file when the area was armed */
+	blkcnt_t blocks;	/* of the file when the area was armed, or noted */
 	char *reserved;		/* with inaccessible memory before and behind */
 	size_t reserved_len;
 };
@@ -49,6 +49,7 @@ char *uf_at(const struct uf_area *a, size_t i);
 unsigned char uf_pattern(size_t i);
 void uf_put(struct uf_area *a, size_t i);
 int uf_drop(struct uf_area *a, size_t i);
+void uf_note(struct uf_area *a);
 int uf_arm(struct uf_area *a);
 int uf_disarm(struct uf_area *a);
 

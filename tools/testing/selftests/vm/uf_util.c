@@ -13,7 +13,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <sys/vfs.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "../kselftest.h"
@@ -77,6 +79,21 @@ void uf_begin(void)
 		ksft_print_header();
 		ksft_exit_skip("MADV_USERFAULT is not supported by this kernel\n");
 	}
+	catch_faults();
+}
+
+/**
+ * uf_begin_uffd - the same for programs about userfaultfd, which the base runs too
+ */
+void uf_begin_uffd(void)
+{
+	int fd = syscall(__NR_userfaultfd, O_CLOEXEC);
+
+	if (fd < 0) {
+		ksft_print_header();
+		ksft_exit_skip("userfaultfd: %s\n", strerror(errno));
+	}
+	close(fd);
 	catch_faults();
 }
 
@@ -491,4 +508,22 @@ int uf_disk_file(size_t len, int flags)
 int uf_ret(long ret)
 {
 	return ret == -1 ? -errno : ret;
+}
+
+long uf_now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+/**
+ * uf_pause - between two looks at a condition that another thread brings about
+ */
+void uf_pause(void)
+{
+	struct timespec ts = { .tv_nsec = 200000 };
+
+	nanosleep(&ts, NULL);
 }

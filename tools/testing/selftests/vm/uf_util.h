@@ -33,6 +33,18 @@
 /* Room for the slowest machine: software emulation with KASAN. */
 #define UF_TIMEOUT		300
 #define UF_WAIT_MS		60000
+/* For what a kernel without our guarantees would wait for in vain. */
+#define UF_HANG_MS		8000
+
+/* Looks at @cond until it holds, for @ms at most; says whether it did. */
+#define uf_until(cond, ms) ({					\
+	long uf_end = uf_now_ms() + (ms);			\
+	bool uf_ok;						\
+								\
+	while (!(uf_ok = (cond)) && uf_now_ms() < uf_end)	\
+		uf_pause();					\
+	uf_ok;							\
+})
 
 /* Outcome of an access; a read that succeeds gives the byte, 0..255. */
 #define UF_OK			0
@@ -44,6 +56,7 @@
 enum uf_how { UF_READ, UF_WRITE, UF_EXEC };
 
 void uf_begin(void);
+void uf_begin_uffd(void);
 bool uf_supported(void);
 
 int uf_read(const void *p);
@@ -73,5 +86,7 @@ long uf_sys_number(const char *path);
 int uf_disk_file(size_t len, int flags);
 
 int uf_ret(long ret);
+long uf_now_ms(void);
+void uf_pause(void);
 
 #endif /* UF_UTIL_H */

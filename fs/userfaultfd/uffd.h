@@ -39,8 +39,8 @@
  *
  * Only the locks of the wait queues are ever taken with interrupts off (aio
  * polls from there), so the others leave interrupts alone.  ->entry.state goes
- * from UFFD_READ back to UFFD_QUEUED only with the shard lock held as well:
- * under the shard lock UFFD_READ is stable, and a waiter whose message was read
+ * from UFFD_TAKEN back to UFFD_QUEUED only with the shard lock held as well:
+ * under the shard lock UFFD_TAKEN is stable, and a waiter whose message was read
  * is woken without the queue lock.
  *
  * A fault and a resolve that do not know of each other
@@ -52,8 +52,8 @@
  *
  * so that at least one of them sees the other.
  */
-#ifndef _FS_USERFAULTFD_INTERNAL_H
-#define _FS_USERFAULTFD_INTERNAL_H
+#ifndef _FS_USERFAULTFD_UFFD_H
+#define _FS_USERFAULTFD_UFFD_H
 
 #include <linux/atomic.h>
 #include <linux/file.h>
@@ -63,6 +63,8 @@
 #include <linux/rbtree.h>
 #include <linux/refcount.h>
 #include <linux/rwsem.h>
+#include <linux/sched/mm.h>
+#include <linux/sched/signal.h>
 #include <linux/spinlock.h>
 #include <linux/uio.h>
 #include <linux/userfault.h>
@@ -88,7 +90,7 @@ enum uffd_kind {
 enum uffd_state {
 	UFFD_NEW,	/* not in the delivery queue yet */
 	UFFD_QUEUED,	/* its message waits to be read */
-	UFFD_READ,	/* its message has been read, or is being read */
+	UFFD_TAKEN,	/* its message was taken out of the queue */
 	UFFD_GONE,	/* unlinked; over */
 };
 
@@ -115,12 +117,14 @@ struct uffd_entry {
  * @entry: its message
  * @address: the address in the message, by which it is found
  * @task: the thread
+ * @seq: its number in the shard
  * @since: when the fault happened, local_clock()
  */
 struct uffd_waiter {
 	struct rb_node node;
 	struct uffd_entry entry;
 	unsigned long address;
+	unsigned int seq;
 	struct task_struct *task;
 	u64 since;
 };
@@ -129,16 +133,20 @@ struct uffd_waiter {
  * struct uffd_shard - the waiters of some regions of the address space
  * @lock: see the top of this file
  * @nr: number of waiters
+ * @seq: number of the next
  * @waiters: ordered by address; several may have the same
  * @resolved: waiters woken since the context was made
  * @longest: longest time that one of them waited, ns
+ * @waits: histogram of the times that they waited, see UFFD_WAIT_BUCKETS
  */
 struct uffd_shard {
 	spinlock_t lock;	/* the waiters of this shard */
 	unsigned int nr;
+	unsigned int seq;
 	struct rb_root waiters;
 	unsigned long resolved;
 	u64 longest;
+	unsigned int waits[UFFD_WAIT_BUCKETS];
 } ____cacheline_aligned_in_smp;
 
 /**
@@ -161,7 +169,6 @@ struct uffd_shard {
  * @read_wq: threads in a blocking read()
  * @poll_wq: poll(), epoll and the like
  * @event_wq: threads that wait for their event to be read
- * @waits: histogram of waiting times, see UFFD_WAIT_BUCKETS
  * @rcu: for freeing
  * @shards: the waiters
  */
@@ -188,7 +195,6 @@ struct userfaultfd_ctx {
 	wait_queue_head_t read_wq;
 	wait_queue_head_t poll_wq;
 	wait_queue_head_t event_wq;
-	atomic_t waits[UFFD_WAIT_BUCKETS];
 	struct rcu_head rcu;
 
 	struct uffd_shard shards[UFFD_SHARDS];
@@ -235,12 +241,24 @@ struct uffd_event {
 	struct list_head list;
 };
 
+struct uffd_ioctl;
+
 /* ctx.c */
 struct userfaultfd_ctx *uffd_ctx_alloc(struct mm_struct *mm,
 				       unsigned int flags);
 void uffd_ctx_get(struct userfaultfd_ctx *ctx);
 void uffd_ctx_put(struct userfaultfd_ctx *ctx);
 struct file *uffd_ctx_file(struct userfaultfd_ctx *ctx, struct inode *inode);
+
+static inline struct userfaultfd_ctx *uffd_of(struct file *file)
+{
+	return file->private_data;
+}
+
+static inline struct userfaultfd_ctx *vma_uffd(struct vm_area_struct *vma)
+{
+	return vma->vm_userfaultfd_ctx.ctx;
+}
 
 static inline bool uffd_initialized(struct userfaultfd_ctx *ctx)
 {
@@ -252,7 +270,7 @@ int uffd_filter_init(void);
 void uffd_waiter_add(struct userfaultfd_ctx *ctx, struct uffd_waiter *w);
 bool uffd_waiter_cancel(struct userfaultfd_ctx *ctx, struct uffd_waiter *w);
 bool uffd_waiter_requeue(struct userfaultfd_ctx *ctx, unsigned long address,
-			 const void *entry, u64 since);
+			 const void *entry, unsigned int seq);
 void uffd_wake_range(struct userfaultfd_ctx *ctx, unsigned long start,
 		     unsigned long end);
 void uffd_wake_all(struct userfaultfd_ctx *ctx);
@@ -279,12 +297,14 @@ bool uffd_event_undelivered(struct uffd_event *ev);
 
 /* register.c */
 int uffd_check_range(struct mm_struct *mm, u64 start, u64 len);
-int uffd_register(struct userfaultfd_ctx *ctx, unsigned long arg);
-int uffd_unregister(struct userfaultfd_ctx *ctx, unsigned long arg);
+int uffd_register(const struct uffd_ioctl *op, struct userfaultfd_ctx *ctx,
+		  void __user *arg);
+int uffd_unregister(const struct uffd_ioctl *op, struct userfaultfd_ctx *ctx,
+		    void __user *arg);
 void uffd_forget_vma(struct vm_area_struct *vma, struct userfaultfd_ctx *ctx);
 void uffd_forget_mm(struct userfaultfd_ctx *ctx);
 
 /* ioctl.c */
 long uffd_ioctl(struct file *file, unsigned int cmd, unsigned long arg);
 
-#endif /* _FS_USERFAULTFD_INTERNAL_H */
+#endif /* _FS_USERFAULTFD_UFFD_H */
