@@ -121,8 +121,17 @@ static void event_block(struct uffd_event *ev, unsigned int nr,
 	up_write(&ctx->range_sem);
 }
 
-static bool is_blocked(struct userfaultfd_ctx *ctx, unsigned long start,
-		       unsigned long len)
+/**
+ * uffd_is_blocked - is an event on a range under way?
+ * @ctx: the context
+ * @start: first address
+ * @len: length, bytes, not 0
+ *
+ * Context: any; without range_sem the answer may be old.
+ * Return: true when a resolve of the range has to fail with -EAGAIN.
+ */
+bool uffd_is_blocked(struct userfaultfd_ctx *ctx, unsigned long start,
+		     unsigned long len)
 {
 	struct uffd_block *block;
 	bool blocked = false;
@@ -152,7 +161,7 @@ int userfaultfd_range_begin(struct userfaultfd_ctx *ctx, unsigned long start,
 			    unsigned long len)
 {
 	down_read(&ctx->range_sem);
-	if (!is_blocked(ctx, start, len))
+	if (!uffd_is_blocked(ctx, start, len))
 		return 0;
 	up_read(&ctx->range_sem);
 	return -EAGAIN;
@@ -172,7 +181,7 @@ int userfaultfd_move_begin(struct userfaultfd_ctx *ctx, unsigned long dst,
 			   unsigned long src, unsigned long len)
 {
 	down_read(&ctx->range_sem);
-	if (!is_blocked(ctx, dst, len) && !is_blocked(ctx, src, len))
+	if (!uffd_is_blocked(ctx, dst, len) && !uffd_is_blocked(ctx, src, len))
 		return 0;
 	up_read(&ctx->range_sem);
 	return -EAGAIN;

@@ -183,6 +183,20 @@ static int check_args(const struct uffd_ioctl *op,
 	return ret;
 }
 
+/*
+ * The engine asks again, with the VMA locked.  Asking first makes the answer
+ * -EAGAIN for a range that was unmapped, too, until the reader knows that.
+ */
+static ssize_t do_fill(const struct uffd_ioctl *op, struct userfaultfd_ctx *ctx,
+		       struct uffd_args *args)
+{
+	if (uffd_is_blocked(ctx, args->dst, args->len))
+		return -EAGAIN;
+	if (op->cmd == UFFDIO_MOVE && uffd_is_blocked(ctx, args->src, args->len))
+		return -EAGAIN;
+	return op->fill(ctx, args);
+}
+
 static int uffd_resolve(const struct uffd_ioctl *op,
 			struct userfaultfd_ctx *ctx, void __user *user)
 {
@@ -198,7 +212,7 @@ static int uffd_resolve(const struct uffd_ioctl *op,
 
 	if (!pin_mm(ctx->mm))
 		return -ESRCH;
-	done = op->fill(ctx, &args);
+	done = do_fill(op, ctx, &args);
 	unpin_mm(ctx->mm);
 
 	trace_userfaultfd_resolve(ctx, op->cmd, args.dst, args.len, done);
@@ -227,6 +241,8 @@ static int uffd_writeprotect(const struct uffd_ioctl *op,
 	/* To protect wakes nobody, so not to wake makes no sense with it. */
 	if ((wp.mode & ~modes) || wp.mode == modes)
 		return -EINVAL;
+	if (uffd_is_blocked(ctx, wp.range.start, wp.range.len))
+		return -EAGAIN;
 
 	if (!pin_mm(ctx->mm))
 		return -ESRCH;

@@ -290,6 +290,8 @@ __poll_t uffd_poll(struct file *file, poll_table *wait);
 void uffd_notify(struct userfaultfd_ctx *ctx);
 
 /* event.c */
+bool uffd_is_blocked(struct userfaultfd_ctx *ctx, unsigned long start,
+		     unsigned long len);
 void uffd_event_get(struct uffd_event *ev);
 void uffd_event_put(struct uffd_event *ev);
 void uffd_event_delivered(struct uffd_event *ev);

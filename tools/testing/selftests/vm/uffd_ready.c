@@ -8,6 +8,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <semaphore.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
@@ -219,9 +221,15 @@ TEST_F(ready, last_of_several)
 }
 
 static int waited_fd;
+static sem_t may_wait;
+static atomic_bool waits;
 
+/* Made before the change: a fork holds the C library's locks until it is read. */
 static int wait_for_ready(char *unused)
 {
+	while (sem_wait(&may_wait))
+		;
+	atomic_store(&waits, true);
 	return uf_uffd_poll(waited_fd, POLLOUT, UF_WAIT_MS);
 }
 
@@ -249,10 +257,14 @@ TEST_F(ready, wakes_a_waiter)
 	struct uffd_msg msg;
 
 	waited_fd = self->fd;
+	atomic_store(&waits, false);
+	ASSERT_EQ(0, sem_init(&may_wait, 0, 0));
+	ASSERT_TRUE(uf_faulter_call(&waiter, NULL, wait_for_ready));
 	ASSERT_TRUE(uf_faulter_call(&f, self->a.mem, variant->change));
 	ASSERT_EQ(POLLIN, uf_uffd_poll(self->fd, POLLIN, UF_WAIT_MS));
-	ASSERT_TRUE(uf_faulter_call(&waiter, NULL, wait_for_ready));
-	ASSERT_TRUE(uf_until(asleep(tid_of(&waiter)), UF_WAIT_MS));
+	ASSERT_EQ(0, sem_post(&may_wait));
+	ASSERT_TRUE(uf_until(atomic_load(&waits) && asleep(tid_of(&waiter)),
+			     UF_WAIT_MS));
 	EXPECT_FALSE(uf_faulter_done(&waiter));
 	ASSERT_EQ(0, uf_uffd_try(self->fd, &msg));
 	ASSERT_TRUE(uf_faulter_ends(&waiter, UF_WAIT_MS));
