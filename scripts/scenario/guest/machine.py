@@ -18,6 +18,9 @@ FIRMWARE = ["/usr/share/seabios", "/usr/share/qemu"]
 KERNEL_ARGS = ("console=ttyS0 loglevel=5 panic=-1 nokaslr nowatchdog "
                "maxcpus=1 tsc=reliable rcupdate.rcu_cpu_stall_suppress=1")
 PANIC = re.compile(r"Kernel panic - not syncing: (.*)")
+# In the registers of a vCPU at the reset vector.  KVM on AMD leaves one there
+# that had a triple fault; a guest that resets the machine is elsewhere.
+AT_RESET = "EIP=0000fff0 "
 # A plain model under KVM: nested in an emulated machine, the XSAVE leaves that
 # "host" passes on contradict each other.
 CPU = {"kvm": "kvm64,vme=off", "tcg": "max"}
@@ -46,6 +49,7 @@ class Machine:
         self.name = name
         self.stderr = logs / f"{name}.qemu.log"
         self.console = logs / f"{name}.console.log"
+        self.registers = logs / f"{name}.registers.log"
         self.report, report = socket.socketpair()
         monitor, theirs = socket.socketpair()
         self.report.setblocking(False)
@@ -62,7 +66,8 @@ class Machine:
     def _command(self, config: Config, monitor: int, report: int) -> List[str]:
         command = [
             QEMU, "-nodefaults", "-no-user-config", "-display", "none",
-            "-vga", "none", "-no-reboot",
+            # A guest that ends is kept, so that one can see why.
+            "-vga", "none", "-action", "reboot=shutdown,shutdown=pause",
             "-machine", f"pc,accel={config.accel},smm=off,vmport=off,hpet=off",
             "-cpu", CPU[config.accel], "-smp", str(config.cpus),
             "-m", f"{config.ram}M",
@@ -111,6 +116,36 @@ class Machine:
             mem.write(bytes([byte ^ 0x10]))
         return f"{address + 100:#x}"
 
+    def guest_end(self, reason: str) -> str:
+        """Why the guest ended while its QEMU runs; REASON is from SHUTDOWN.
+
+        The registers of all vCPUs go into a log.
+        """
+        try:
+            registers = self.qmp.command("human-monitor-command",
+                                         command_line="info registers -a")
+        except (QMPClosed, QMPError, QMPTimeout) as err:
+            registers = f"no registers: {err}\n"
+        self.registers.write_text(registers.replace("\r", ""))
+        panic = self._panic()
+        if panic:
+            return f"ended, its guest's kernel panicked: {panic}"
+        if reason != "guest-reset":
+            return f"reports the end of its guest: {reason}"
+        cpus = [part.split()[0] for part in registers.split("CPU#")[1:]
+                if AT_RESET in part]
+        if not cpus:
+            return ("reports that its guest asked for a reset, or had a "
+                    "triple fault")
+        return (f"reports a triple fault of its guest: vCPU "
+                f"{' and '.join(cpus)} in the state after a reset")
+
+    def _panic(self) -> str:
+        """What the guest's kernel said when it panicked, if it did."""
+        found = PANIC.search(self.console.read_text("utf-8", "replace")
+                             if self.console.exists() else "")
+        return found.group(1).rstrip() if found else ""
+
     def end(self) -> str:
         """How the process ended (it is given a moment to do so)."""
         try:
@@ -120,10 +155,9 @@ class Machine:
         if code < 0:
             return f"was killed by signal {-code} " \
                    f"({signal.Signals(-code).name})"
-        panic = PANIC.search(self.console.read_text("utf-8", "replace")
-                             if self.console.exists() else "")
+        panic = self._panic()
         if panic:
-            return f"ended, its guest's kernel panicked: {panic.group(1)}"
+            return f"ended, its guest's kernel panicked: {panic}"
         text = self.stderr.read_text("utf-8", "replace").strip()
         last = f": {text.splitlines()[-1]}" if text else ""
         return f"exited with status {code}{last}"

@@ -67,13 +67,16 @@ class Session:
         """Run a QMP command (None: the greeting); a death is a Failure."""
         try:
             if command is None:
-                return machine.qmp.connect()
-            return machine.qmp.command(command, **arguments)
+                answer = machine.qmp.connect()
+            else:
+                answer = machine.qmp.command(command, **arguments)
         except QMPClosed:
             raise self._died(machine) from None
         except QMPTimeout as err:
             raise Failure(f"the {machine.name} QEMU hangs while "
                           f"{self.phase}: {err}") from None
+        self._collect(machine)
+        return answer
 
     def listen(self, machine: Machine, workload: Workload) -> None:
         """From now on WORKLOAD hears MACHINE; what another said is read."""
@@ -152,6 +155,10 @@ class Session:
                 machine.qmp.pump()
             except QMPClosed:
                 raise self._died(machine) from None
+            self._collect(machine)
+        self._fatal()
+
+    def _fatal(self) -> None:
         if self._workload and self._workload.fatal:
             raise Failure(f"the guest gave up while {self.phase}: "
                           f"{self._workload.fatal}")
@@ -161,7 +168,18 @@ class Session:
             self._workload.feed(self._voice.read_report())
 
     def _collect(self, machine: Machine) -> None:
-        self.events[machine.name] += machine.qmp.take_events()
+        """Take the new events; the end of the guest is a Failure."""
+        events = machine.qmp.take_events()
+        self.events[machine.name] += events
+        for event in events:
+            if event["event"] == "SHUTDOWN":
+                # What the guest itself has to say about it goes first.
+                self._hear()
+                self._fatal()
+                reason = event.get("data", {}).get("reason", "no reason")
+                raise Failure(f"the {machine.name} QEMU "
+                              f"{machine.guest_end(reason)}, while "
+                              f"{self.phase}")
 
     def _died(self, machine: Machine) -> Failure:
         return Failure(f"the {machine.name} QEMU {machine.end()} while "
