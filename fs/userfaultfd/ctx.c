@@ -226,13 +226,13 @@ struct file *uffd_ctx_file(struct userfaultfd_ctx *ctx, struct inode *inode)
 	return file;
 }
 
+static_assert(!(UFFD_USER_MODE_ONLY & UFFD_SHARED_FCNTL_FLAGS));
+
 static int uffd_new(unsigned int flags)
 {
 	struct userfaultfd_ctx *ctx;
 	struct file *file;
 	int fd;
-
-	BUILD_BUG_ON(UFFD_USER_MODE_ONLY & UFFD_SHARED_FCNTL_FLAGS);
 
 	if (flags & ~(UFFD_SHARED_FCNTL_FLAGS | UFFD_USER_MODE_ONLY))
 		return -EINVAL;
@@ -281,9 +281,7 @@ SYSCALL_DEFINE1(userfaultfd, int, flags)
 static long uffd_dev_ioctl(struct file *file, unsigned int cmd,
 			   unsigned long flags)
 {
-	if (cmd != USERFAULTFD_IOC_NEW)
-		return -EINVAL;
-	return uffd_new(flags);
+	return cmd == USERFAULTFD_IOC_NEW ? uffd_new(flags) : -EINVAL;
 }
 
 static const struct file_operations uffd_dev_fops = {
@@ -299,27 +297,23 @@ static struct miscdevice uffd_dev = {
 	.fops	= &uffd_dev_fops,
 };
 
-#ifdef CONFIG_SYSCTL
 static struct ctl_table uffd_sysctls[] = {
 	{
 		.procname	= "unprivileged_userfaultfd",
 		.data		= &sysctl_unprivileged_userfaultfd,
-		.maxlen		= sizeof(sysctl_unprivileged_userfaultfd),
+		.maxlen		= sizeof(int),
 		.mode		= 0644,
 		.proc_handler	= proc_dointvec_minmax,
 		.extra1		= SYSCTL_ZERO,
 		.extra2		= SYSCTL_ONE,
 	},
 };
-#endif
 
 static int __init uffd_init(void)
 {
 	uffd_ctx_cache = KMEM_CACHE(userfaultfd_ctx,
 				    SLAB_HWCACHE_ALIGN | SLAB_PANIC);
-#ifdef CONFIG_SYSCTL
 	register_sysctl_init("vm", uffd_sysctls);
-#endif
 	return misc_register(&uffd_dev);
 }
 device_initcall(uffd_init);

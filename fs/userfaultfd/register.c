@@ -88,8 +88,8 @@ static int check_vmas_to_register(struct userfaultfd_ctx *ctx,
 				  struct uffdio_range *range,
 				  unsigned long modes, u64 *ioctls)
 {
+	VMA_ITERATOR(vmi, ctx->mm, range->start);
 	unsigned long start = range->start, end = range->start + range->len;
-	VMA_ITERATOR(vmi, ctx->mm, start);
 	struct vm_area_struct *vma;
 	bool first = true;
 	int ret;

@@ -17,10 +17,10 @@
 
 /* Of our core, not of the base. */
 #ifndef UFFD_FEATURE_FAIL_CLOSED
-#define UFFD_FEATURE_FAIL_CLOSED	(1ULL << 62)
+#define UFFD_FEATURE_FAIL_CLOSED	((uint64_t)1 << 62)
 #endif
 #ifndef UFFD_FEATURE_POLL_READY
-#define UFFD_FEATURE_POLL_READY		(1ULL << 61)
+#define UFFD_FEATURE_POLL_READY		((uint64_t)1 << 61)
 #endif
 
 #define UF_EVENTS (UFFD_FEATURE_EVENT_FORK | UFFD_FEATURE_EVENT_REMAP | \

@@ -534,7 +534,8 @@ TEST_F(events, killed_with_unread_event)
 	pid_t pid;
 
 	change_len = 2 * a->gran;
-	pid = clone(other_process, stack + ARRAY_SIZE(stack), CLONE_VM | SIGCHLD, uf_at(a, CHANGED));
+	pid = clone(other_process, stack + ARRAY_SIZE(stack), CLONE_VM | SIGCHLD,
+		    uf_at(a, CHANGED));
 	ASSERT_LT(0, pid);
 	ASSERT_EQ(POLLIN, uf_uffd_poll(self->fd, POLLIN, UF_WAIT_MS));
 	EXPECT_EQ(-EAGAIN, uf_uffd_copy(self->fd, uf_at(a, CHANGED), self->src, a->gran, 0));

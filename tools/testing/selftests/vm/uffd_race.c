@@ -319,8 +319,8 @@ static void *work(void *arg)
 }
 
 static void (* const changes[])(struct worker *w) = {
-	do_resolve, do_resolve, do_drop, do_drop, do_unmap, do_remap, do_fork, do_register, do_signal,
-	do_close,
+	do_resolve, do_resolve, do_drop, do_drop, do_unmap, do_remap, do_fork,
+	do_register, do_signal, do_close,
 };
 
 static struct worker changers[ARRAY_SIZE(changes)];
