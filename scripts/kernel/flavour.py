@@ -48,6 +48,8 @@ FLAVOURS = {flavour.name: flavour for flavour in (
     Flavour("base", "base", ("guest",)),
     Flavour("debug", "ours", ("guest", "userfault", "debug")),
     Flavour("base-debug", "base", ("guest", "debug")),
+    Flavour("bench", "ours", ("guest", "prod", "userfault")),
+    Flavour("bench-base", "base", ("guest", "prod")),
 )}
 
 
