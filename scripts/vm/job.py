@@ -41,6 +41,7 @@ class Spec:
     environment: Dict[str, str] = field(default_factory=dict)
     prepare: bool = True            # bring up huge pages, swap, ...
     max_boots: int = MAX_BOOTS
+    guest_clock: int = 1            # how much faster it may run than ours
 
 
 @dataclass
@@ -96,7 +97,8 @@ def write_job(path: Path, tests: Sequence[Test], spec: Spec, nonce: str) -> None
                  "ACCEL": spec.setup.accel, "TIME_SCALE": str(spec.scale),
                  "DEBUG": str(int(spec.debug)), **spec.environment}
     env = "".join(f"{k}={shlex.quote(v)}\n" for k, v in variables.items())
-    lines = "".join(f"{t.name} {limit(t, spec)} {t.directory} {t.script}\n" for t in tests)
+    lines = "".join(f"{t.name} {limit(t, spec) * spec.guest_clock} {t.directory} {t.script}\n"
+                    for t in tests)
     path.parent.mkdir(parents=True, exist_ok=True)
     with tarfile.open(path, "w") as tar:
         for name, text in (("env", env), ("tests", lines)):

@@ -40,6 +40,7 @@ class Setup:
     cmdline: Tuple[str, ...] = ()
     qemu: str = "qemu-system-x86_64"
     interactive: bool = False   # console on our terminal instead of in a file
+    icount: bool = False        # guest time counts instructions; one vCPU, tcg
 
 
 @dataclass(frozen=True)
@@ -87,6 +88,9 @@ def kernel_cmdline(setup: Setup) -> str:
              "no_timer_check", "tsc=reliable"]
     if setup.accel == "tcg":
         words += ["rcupdate.rcu_cpu_stall_timeout=100", "watchdog_thresh=30"]
+    if setup.icount:
+        # Its clock jumps while it waits for a disk.
+        words.append("sysctl.kernel.hung_task_timeout_secs=0")
     if setup.interactive:
         words.append("vm_mode=shell")
     return " ".join(words + list(setup.cmdline))
@@ -104,13 +108,24 @@ def coherent_memory(setup: Setup) -> Tuple[str, ...]:
 
 
 def _nodes(setup: Setup) -> List[str]:
+    if setup.cpus == 1:
+        return ["-smp", "1"]
     half, middle = setup.memory // 2, setup.cpus // 2
     spans = (f"0-{middle - 1}", f"{middle}-{setup.cpus - 1}")
-    args = []
+    args = ["-smp", f"{setup.cpus},sockets=2,cores={middle}"]
     for node, cpus in enumerate(spans):
         args += ["-object", f"memory-backend-ram,id=m{node},size={half}M",
                  "-numa", f"node,nodeid={node},memdev=m{node},cpus={cpus}"]
     return args
+
+
+def _accelerator(setup: Setup) -> List[str]:
+    """Counting instructions, a string operation must not count once a byte."""
+    if setup.icount:
+        return ["-accel", "tcg,thread=single", "-icount", "shift=0,sleep=off",
+                "-cpu", "max,pdpe1gb=off,-erms,-fsrm"]
+    accel = "tcg,thread=multi" if setup.accel == "tcg" else setup.accel
+    return ["-accel", accel, "-cpu", "max,pdpe1gb=off"]
 
 
 def _console(setup: Setup) -> List[str]:
@@ -129,12 +144,9 @@ def _quoted(path: Path) -> str:
 def command(setup: Setup, port_fds: List[int]) -> List[str]:
     """The QEMU command line.  1 GiB pages are masked: the tests would take
     the missing pool of them for a reason to skip."""
-    accel = "tcg,thread=multi" if setup.accel == "tcg" else setup.accel
     args = ["setpriv", "--pdeathsig", "KILL", "--", setup.qemu,
             "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
-            "-accel", accel, "-cpu", "max,pdpe1gb=off",
-            "-smp", f"{setup.cpus},sockets=2,cores={setup.cpus // 2}",
-            "-m", f"{setup.memory}M", *_nodes(setup),
+            *_accelerator(setup), "-m", f"{setup.memory}M", *_nodes(setup),
             "-kernel", str(setup.kernel), "-append", kernel_cmdline(setup),
             "-drive", f"file={_quoted(setup.image)},format=raw,if=virtio,snapshot=on",
             "-device", "virtio-rng-pci", "-device", "virtio-serial-pci",
