@@ -71,7 +71,7 @@ def _tests() -> Iterator[Entry]:
     binaries: List[Path] = []
     for source, name in ((paths.TESTS / "base" / "mm", "mm"),
                          (paths.TESTS / "base" / "kvm", "kvm"),
-                         (paths.TESTS / "vm", "vm")):
+                         (paths.TESTS / "vm", "vm"), (paths.TESTS / "bench", "bench")):
         for path in sorted(source.glob("*")):
             if path.is_file() and path.suffix not in (".o", ".d", ".a"):
                 yield path, f"opt/selftests/{name}/{path.name}"

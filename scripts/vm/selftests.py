@@ -19,6 +19,7 @@ from vm.errors import Failure
 SELFTESTS = Path("tools/testing/selftests")
 BASE = paths.TESTS / "base"
 OURS = paths.TESTS / "vm"
+BENCH = paths.TESTS / "bench"
 HEADERS = paths.TESTS / "headers"
 
 
@@ -53,6 +54,22 @@ def build_ours(tree: Path) -> None:
     shutil.rmtree(OURS, ignore_errors=True)
     _install_headers(tree, HEADERS)
     _make(tree, "vm", HEADERS, OURS, [])
+    stamp.write_text(inputs)
+
+
+def build_bench(tree: Path) -> None:
+    """The workloads of `make bench`, from the patched tree.
+
+    Their headers are the base's, which has to be built before: so they use
+    nothing that the base lacks, and run on both kernels as they are.
+    """
+    stamp = paths.TESTS / ".bench.stamp"
+    inputs = _fingerprint(tree, str(SELFTESTS / "vm")) + (BASE / ".stamp").read_text()
+    if BENCH.is_dir() and _fits(stamp, inputs):
+        return
+    print("building the workloads", flush=True)
+    shutil.rmtree(BENCH, ignore_errors=True)
+    _make(tree, "vm/bench", BASE, BENCH, [])
     stamp.write_text(inputs)
 
 
