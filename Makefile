@@ -5,15 +5,16 @@
 export PYTHONPATH := $(CURDIR)/scripts
 export PYTHONDONTWRITEBYTECODE := 1
 export KERNEL ?= ours
-export DEBUG T SUBSET RECORD SCENARIO RAM CONFIG FAST V
+export DEBUG T SUBSET RECORD RUNS SCENARIO RAM CONFIG FAST V
 
 PY := /usr/bin/env python3
 
-.PHONY: help run test shell check tree refresh series kernel deb clean
+.PHONY: help run test bench shell check tree refresh series kernel deb clean
 .DEFAULT_GOAL := help
 
 run: ; @scripts/setup source build vm && $(PY) -m vm run
 test: ; @scripts/setup source build vm && $(PY) -m vm test
+bench: ; @scripts/setup source build vm bench && $(PY) -m bench
 shell: ; @scripts/setup source build vm && $(PY) -m vm shell
 check: ; @scripts/setup source build vm check && $(PY) -m check
 tree: ; @scripts/setup source && $(PY) -m series tree

@@ -10,7 +10,7 @@ from typing import Dict
 
 UNWANTED = ("ARCH", "CONFIG", "CROSS_COMPILE", "DEBUG", "FAST", "KBUILD_OUTPUT",
             "KCONFIG_ALLCONFIG", "KERNEL", "MAKEFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "MFLAGS",
-            "PYTHONPATH", "RAM", "RECORD", "SCENARIO", "SUBSET", "T", "V", "W")
+            "PYTHONPATH", "RAM", "RECORD", "RUNS", "SCENARIO", "SUBSET", "T", "V", "W")
 
 
 def clean(**extra: str) -> Dict[str, str]:
