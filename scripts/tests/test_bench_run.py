@@ -83,7 +83,7 @@ class Machine(unittest.TestCase):
         self.assertEqual(words[words.index("-smp") + 1], "1")
         self.assertEqual(words[words.index("-accel") + 1], "tcg,thread=single")
         self.assertIn("-erms,-fsrm", words[words.index("-cpu") + 1])
-        self.assertIn("hung_task_timeout_secs=0", kernel_cmdline(self.setup))
+        self.assertIn("hung_task_timeout_secs=0 nolapic_timer", kernel_cmdline(self.setup))
 
     def test_ordinary_machine_does_not(self):
         words = command(Setup(kernel=Path("k"), image=Path("i"), console=Path("c")), [])

@@ -89,8 +89,9 @@ def kernel_cmdline(setup: Setup) -> str:
     if setup.accel == "tcg":
         words += ["rcupdate.rcu_cpu_stall_timeout=100", "watchdog_thresh=30"]
     if setup.icount:
-        # Its clock jumps while it waits for a disk.
-        words.append("sysctl.kernel.hung_task_timeout_secs=0")
+        # Its clock jumps while it waits for a disk; and to calibrate the timer
+        # of the local APIC it would spin for a minute of ours.
+        words += ["sysctl.kernel.hung_task_timeout_secs=0", "nolapic_timer"]
     if setup.interactive:
         words.append("vm_mode=shell")
     return " ".join(words + list(setup.cmdline))
