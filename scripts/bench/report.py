@@ -2,14 +2,14 @@
 """Write figures down: a text table, JSON, and a page with the plots."""
 
 import json
-from typing import Dict, List, Optional, Tuple
+from typing import Dict, List, Optional, Sequence, Tuple
 
 from bench.stats import Figure
 from bench.table import BYTES, INSTRUCTIONS, SECONDS, Workload
 
 Section = Tuple[Workload, List[Figure]]
 COLUMNS = (("", 34), ("unit", 12), ("base", 10), ("ours", 10), ("ratio", 6),
-           ("interval", 13), ("", 13), ("due", 7), ("verdict", 8))
+           ("interval", 13), ("ours is", 13), ("due", 7), ("verdict", 8))
 VERDICTS = ("met", "not met", "measured", "failed")
 
 
@@ -103,12 +103,10 @@ def page(sections: List[Section], head: Dict[str, str], plots: Dict[str, str]) -
     """The page of Documentation/results."""
     texts = []
     for workload, figures in sections:
-        rows = "\n".join("   * - " + "\n     - ".join(
-            [figure.row.title, *(cell or "\\ " for cell in cells(figure))])
-            for figure in figures)
+        rows = "\n".join(_item([figure.row.title, *cells(figure)]) for figure in figures)
         texts.append(f"{workload.title}\n{'-' * len(workload.title)}\n\n"
                      f".. list-table::\n   :header-rows: 1\n\n"
-                     f"   * - {HEADINGS}\n{rows}\n"
+                     f"{_item(HEADINGS)}\n{rows}\n"
                      + (f"\n.. image:: {plots[workload.name]}\n"
                         f"   :alt: {workload.title}, base and ours\n"
                         if workload.name in plots else ""))
@@ -116,8 +114,14 @@ def page(sections: List[Section], head: Dict[str, str], plots: Dict[str, str]) -
     return PAGE.format(head=shown, sections="\n".join(texts))
 
 
-HEADINGS = "\n     - ".join(("Workload", "Unit", "Base", "Ours", "Ratio", "Interval",
-                             "Ours is", "Due", "Verdict"))
+HEADINGS = ("Workload", "Unit", "Base", "Ours", "Ratio", "Interval", "Ours is", "Due",
+            "Verdict")
+
+
+def _item(words: Sequence[str]) -> str:
+    """A row of a list-table; what there is nothing to say about stays empty."""
+    return "\n".join(f"   {'*' if at == 0 else ' '} - {'' if word == '-' else word}".rstrip()
+                     for at, word in enumerate(words))
 
 
 def axis(unit: str) -> str:
