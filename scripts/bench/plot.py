@@ -21,13 +21,13 @@ def script(title: str, figures: List[Figure], target: Path) -> str:
                for value in (figure.base_median, figure.ours_median) if value > 0]
     log = bool(heights) and max(heights) / min(heights) > WIDE
     lines = [
-        "set terminal svg size 760,380 font 'sans-serif,13' background '#ffffff'",
+        "set terminal svg size 760,420 font 'sans-serif,13' background '#ffffff'",
         f"set output {_quoted(str(target))}",
         f"set title {_quoted(title)} noenhanced",
         f"set ylabel {_quoted(axis(figures[0].row.unit))}",
         "set style data histogram", "set style histogram clustered gap 1",
         "set style fill solid border -1", "set boxwidth 0.9", "set grid ytics",
-        "set key outside right top", "set xtics noenhanced",
+        "set key outside right top", "set xtics rotate by -20 noenhanced",
         f"set logscale y\nset yrange [{min(heights) / 2:g}:*]" if log else "set yrange [0:*]",
         "$data << END",
         *[f'"{figure.row.title}" {figure.base_median:g} {figure.ours_median:g}'

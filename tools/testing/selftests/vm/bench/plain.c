@@ -11,7 +11,7 @@
 #include "bench.h"
 
 #define PAGES		128
-#define FORKS		8
+#define FORKS		16
 #define HUGE_PAGE	(2UL << 20)
 
 struct memory {
