@@ -88,6 +88,9 @@ def kernel_cmdline(setup: Setup) -> str:
              "no_timer_check", "tsc=reliable"]
     if setup.accel == "tcg":
         words += ["rcupdate.rcu_cpu_stall_timeout=100", "watchdog_thresh=30"]
+        # The firmware's routing table is a loop in a language that the kernel
+        # interprets: half a minute per device, emulated and with KASAN.
+        words += ["acpi=noirq"]
     if setup.icount:
         # Its clock jumps while it waits for a disk; and to calibrate the timer
         # of the local APIC it would spin for a minute of ours.
