@@ -270,7 +270,7 @@ static ssize_t deliver(struct userfaultfd_ctx *ctx, struct iov_iter *to,
 		       struct inode *inode)
 {
 	size_t room = iov_iter_count(to) / sizeof(struct uffd_msg);
-	struct uffd_batch batch;
+	struct uffd_batch batch __uninitialized;	/* only ->nr of it count */
 	ssize_t ret;
 
 	dequeue(ctx, &batch, min_t(size_t, room, UFFD_BATCH));

@@ -200,7 +200,7 @@ static ssize_t do_fill(const struct uffd_ioctl *op, struct userfaultfd_ctx *ctx,
 static int uffd_resolve(const struct uffd_ioctl *op,
 			struct userfaultfd_ctx *ctx, void __user *user)
 {
-	struct uffd_args args;
+	struct uffd_args args __uninitialized;	/* get_args() fills it */
 	ssize_t done;
 	int ret;
 
