@@ -27,6 +27,10 @@ from vm.errors import Failure
 PORTS = ("verdict", "output", "files")
 
 
+# How much of the memory each board puts below 4 GiB, in MiB.
+LOW_MEMORY = {"pc": 3072, "q35": 2048}
+
+
 @dataclass(frozen=True)
 class Setup:
     """What to boot and on which machine."""
@@ -41,6 +45,7 @@ class Setup:
     qemu: str = "qemu-system-x86_64"
     interactive: bool = False   # console on our terminal instead of in a file
     icount: bool = False        # guest time counts instructions; one vCPU, tcg
+    board: str = "pc"           # or q35
 
 
 @dataclass(frozen=True)
@@ -88,9 +93,6 @@ def kernel_cmdline(setup: Setup) -> str:
              "no_timer_check", "tsc=reliable"]
     if setup.accel == "tcg":
         words += ["rcupdate.rcu_cpu_stall_timeout=100", "watchdog_thresh=30"]
-        # The firmware's routing table is a loop in a language that the kernel
-        # interprets: half a minute per device, emulated and with KASAN.
-        words += ["acpi=noirq"]
     if setup.icount:
         # Its clock jumps while it waits for a disk; and to calibrate the timer
         # of the local APIC it would spin for a minute of ours.
@@ -103,7 +105,7 @@ def kernel_cmdline(setup: Setup) -> str:
 def coherent_memory(setup: Setup) -> Tuple[str, ...]:
     """Kernel parameters that set 512 MiB aside as the memory of a coherent
     device, for the HMM test driver: the end of what lies above 4 GiB."""
-    low, high, size = 3072, 4096, 512
+    low, high, size = LOW_MEMORY[setup.board], 4096, 512
     if setup.memory < low + 2 * size:
         return ()
     start = (high + setup.memory - low - size) << 20
@@ -150,7 +152,7 @@ def command(setup: Setup, port_fds: List[int]) -> List[str]:
     the missing pool of them for a reason to skip."""
     args = ["setpriv", "--pdeathsig", "KILL", "--", setup.qemu,
             "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
-            *_accelerator(setup), "-m", f"{setup.memory}M", *_nodes(setup),
+            "-machine", setup.board, *_accelerator(setup), "-m", f"{setup.memory}M", *_nodes(setup),
             "-kernel", str(setup.kernel), "-append", kernel_cmdline(setup),
             "-drive", f"file={_quoted(setup.image)},format=raw,if=virtio,snapshot=on",
             "-device", "virtio-rng-pci", "-device", "virtio-serial-pci",
