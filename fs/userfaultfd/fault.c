@@ -109,13 +109,25 @@ static vm_fault_t cannot_wait(struct vm_fault *vmf, struct userfaultfd_ctx *ctx)
 	return 0;
 }
 
+/*
+ * A fault of kernel mode is tried again when a signal is pending, since only
+ * user mode can handle it.  The second time it is not interruptible any more, or
+ * it would spin, with a message each time, until the fault is resolved.  (GUP
+ * that wants to be interrupted looks for signals before it tries again.)
+ */
+static bool spins(unsigned int fault_flags)
+{
+	return !(fault_flags & FAULT_FLAG_USER) &&
+	       (fault_flags & FAULT_FLAG_TRIED) && signal_pending(current);
+}
+
 static unsigned int sleep_state(unsigned int fault_flags)
 {
 	unsigned int state = TASK_UNINTERRUPTIBLE;
 
 	if (fault_flags & FAULT_FLAG_KILLABLE)
 		state = TASK_KILLABLE;
-	if (fault_flags & FAULT_FLAG_INTERRUPTIBLE)
+	if ((fault_flags & FAULT_FLAG_INTERRUPTIBLE) && !spins(fault_flags))
 		state = TASK_INTERRUPTIBLE;
 	return state;
 }
@@ -158,10 +170,10 @@ static void waiter_init(struct uffd_waiter *w, struct userfaultfd_ctx *ctx,
 
 /* Make the waiter known, and if there is something to wait for, the message. */
 static bool announce(struct uffd_waiter *w, struct userfaultfd_ctx *ctx,
-		     struct vm_fault *vmf, unsigned long reason)
+		     struct vm_fault *vmf, unsigned long reason,
+		     unsigned int state)
 {
 	const bool hugetlb = is_vm_hugetlb_page(vmf->vma);
-	unsigned int state = sleep_state(vmf->flags);
 	bool unresolved;
 
 	/* May sleep, so before the state of the task changes. */
@@ -182,11 +194,16 @@ static bool announce(struct uffd_waiter *w, struct userfaultfd_ctx *ctx,
 	return uffd_queue_fault(ctx, w, kind_of(reason));
 }
 
-/* The context may be gone by the time that the waiter is. */
+/*
+ * The context may be gone by the time that the waiter is.  With a signal
+ * pending, others get the CPU at least once before the fault is tried again.
+ */
 static void wait_for_resolve(struct uffd_waiter *w, unsigned int state)
 {
-	while (!uffd_waiter_gone(w) && !signal_pending_state(state, current)) {
+	while (!uffd_waiter_gone(w)) {
 		schedule();
+		if (signal_pending_state(state, current))
+			break;
 		set_current_state(state);
 	}
 }
@@ -219,6 +236,7 @@ vm_fault_t handle_userfault(struct vm_fault *vmf, unsigned long reason)
 {
 	struct userfaultfd_ctx *ctx = vma_uffd(vmf->vma);
 	const unsigned int fault_flags = vmf->flags;
+	unsigned int state = sleep_state(fault_flags);
 	struct uffd_waiter w;
 	vm_fault_t ret;
 	bool queued;
@@ -232,11 +250,11 @@ vm_fault_t handle_userfault(struct vm_fault *vmf, unsigned long reason)
 	VM_WARN_ON_ONCE(ctx->mm != vmf->vma->vm_mm);
 
 	waiter_init(&w, ctx, vmf, reason);
-	queued = announce(&w, ctx, vmf, reason);
+	queued = announce(&w, ctx, vmf, reason, state);
 	release_fault_lock(vmf);
 	/* From here on the context is as good as freed unless @w is linked. */
 	if (queued)
-		wait_for_resolve(&w, sleep_state(fault_flags));
+		wait_for_resolve(&w, state);
 	__set_current_state(TASK_RUNNING);
 
 	if (!uffd_waiter_cancel(ctx, &w) && queued && returns_to_user(fault_flags))
