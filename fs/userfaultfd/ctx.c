@@ -169,7 +169,7 @@ static void uffd_show_fdinfo(struct seq_file *m, struct file *file)
 		struct uffd_shard *shard = &ctx->shards[i];
 
 		spin_lock(&shard->lock);
-		total += shard->nr;
+		total += uffd_waiters(shard);
 		resolved += shard->resolved;
 		longest = max(longest, shard->longest);
 		for (unsigned int j = 0; j < UFFD_WAIT_BUCKETS; j++)

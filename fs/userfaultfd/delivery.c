@@ -76,9 +76,10 @@ bool uffd_queue_fault(struct userfaultfd_ctx *ctx, struct uffd_waiter *w,
 
 	spin_lock(&ctx->queue_lock);
 	if (w->entry.state == UFFD_NEW) {
-		WRITE_ONCE(w->entry.state, UFFD_QUEUED);
 		list_add_tail(&w->entry.link, &ctx->queue);
 		WRITE_ONCE(ctx->pending, ctx->pending + 1);
+		/* Pairs with uffd_waiters(). */
+		smp_store_release(&w->entry.state, UFFD_QUEUED);
 		WRITE_ONCE(ctx->faults[kind], ctx->faults[kind] + 1);
 		queued = true;
 	}

@@ -5,7 +5,7 @@
  * The waiter is a struct on the stack of the faulting thread; nothing is
  * allocated and no reference is taken.  Lifetimes and locks: uffd.h.
  *
- * A thread that faulted in user mode and has waited returns to user mode at
+ * A thread that faulted in user mode and was not interrupted returns there at
  * once, where the CPU tries the access again: the fault handler is told that
  * the fault is done with and the lock dropped (%VM_FAULT_COMPLETED, and
  * %VM_FAULT_NOPAGE for the layers in between that would go on without a page).
@@ -229,8 +229,8 @@ static bool returns_to_user(unsigned int fault_flags)
  * Return: %VM_FAULT_SIGBUS, with the lock held, when nobody is there to tell
  *	   or the caller cannot wait; %VM_FAULT_RETRY, with the lock held, for
  *	   %FAULT_FLAG_RETRY_NOWAIT; otherwise without the lock
- *	   %VM_FAULT_COMPLETED | %VM_FAULT_NOPAGE when a fault of user mode was
- *	   waited for and woken, else %VM_FAULT_RETRY.
+ *	   %VM_FAULT_COMPLETED | %VM_FAULT_NOPAGE for a fault of user mode that
+ *	   no signal interrupted, else %VM_FAULT_RETRY.
  */
 vm_fault_t handle_userfault(struct vm_fault *vmf, unsigned long reason)
 {
@@ -238,8 +238,8 @@ vm_fault_t handle_userfault(struct vm_fault *vmf, unsigned long reason)
 	const unsigned int fault_flags = vmf->flags;
 	unsigned int state = sleep_state(fault_flags);
 	struct uffd_waiter w;
+	bool queued, interrupted;
 	vm_fault_t ret;
-	bool queued;
 
 	assert_fault_locked(vmf);
 	VM_WARN_ON_ONCE(!is_power_of_2(reason) || (reason & ~__VM_UFFD_FLAGS));
@@ -256,8 +256,15 @@ vm_fault_t handle_userfault(struct vm_fault *vmf, unsigned long reason)
 	if (queued)
 		wait_for_resolve(&w, state);
 	__set_current_state(TASK_RUNNING);
+	interrupted = uffd_waiter_cancel(ctx, &w) && queued;
+	/*
+	 * While the file is being closed nobody waits.  Without a chance for
+	 * others to run, the close among them, this could go round for ever.
+	 */
+	if (!queued)
+		cond_resched();
 
-	if (!uffd_waiter_cancel(ctx, &w) && queued && returns_to_user(fault_flags))
+	if (!interrupted && returns_to_user(fault_flags))
 		return VM_FAULT_COMPLETED | VM_FAULT_NOPAGE;
 	return VM_FAULT_RETRY;
 }

@@ -274,6 +274,7 @@ bool uffd_waiter_requeue(struct userfaultfd_ctx *ctx, unsigned long address,
 void uffd_wake_range(struct userfaultfd_ctx *ctx, unsigned long start,
 		     unsigned long end);
 void uffd_wake_all(struct userfaultfd_ctx *ctx);
+unsigned long uffd_waiters(struct uffd_shard *shard);
 
 static inline bool uffd_waiter_gone(struct uffd_waiter *w)
 {

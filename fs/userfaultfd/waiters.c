@@ -406,3 +406,28 @@ bool uffd_waiter_requeue(struct userfaultfd_ctx *ctx, unsigned long address,
 	spin_unlock(&shard->lock);
 	return found;
 }
+
+/**
+ * uffd_waiters - count the waiters of a shard whose message was queued
+ * @shard: the shard
+ *
+ * Somebody who learns from fdinfo that a thread waits must find its message.
+ *
+ * Context: the shard's lock held.
+ * Return: how many.
+ */
+unsigned long uffd_waiters(struct uffd_shard *shard)
+{
+	unsigned long count = 0;
+	struct rb_node *node;
+
+	lockdep_assert_held(&shard->lock);
+
+	for (node = rb_first(&shard->waiters); node; node = rb_next(node)) {
+		struct uffd_waiter *w = rb_entry(node, struct uffd_waiter, node);
+
+		/* Pairs with uffd_queue_fault(). */
+		count += smp_load_acquire(&w->entry.state) != UFFD_NEW;
+	}
+	return count;
+}
