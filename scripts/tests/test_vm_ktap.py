@@ -89,6 +89,10 @@ class Programs(unittest.TestCase):
         self.assertEqual(outcome("exit", "skip: no huge pages\n", 4),
                          [(parsers.WHOLE, SKIP, "no huge pages")])
 
+    def test_skip_status_with_reason_in_the_plan(self):
+        self.assertEqual(outcome("ktap", "TAP version 13\n1..0 # SKIP needs root\n", 4),
+                         [("all", SKIP, "needs root")])
+
     def test_bad_status_after_good_results(self):
         self.assertEqual(outcome("ktap", "1..1\nok 1 a\n", 1)[-1],
                          (parsers.WHOLE, FAIL, "exit status 1"))

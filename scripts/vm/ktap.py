@@ -10,7 +10,7 @@ from typing import Dict, List, Tuple
 
 from vm.results import FAIL, PASS, SKIP, Case, unique
 
-PLAN = re.compile(r"^1\.\.(\d+)(?:\s+#\s*SKIP\b\s*(.*))?", re.IGNORECASE)
+PLAN = re.compile(r"^1\.\.(\d+)(?:\s+#\s*SKIP\b\s*(.*))?", re.IGNORECASE | re.MULTILINE)
 RESULT = re.compile(r"^(ok|not ok)\b\s*(\d*)\s*(?:- )?(.*)$")
 DIRECTIVE = re.compile(r"#\s*(SKIP|XFAIL|TODO|error)\b:?\s*(.*)$", re.IGNORECASE)
 RUN = re.compile(r"^#\s*\[RUN\]\s*(.*)$")
