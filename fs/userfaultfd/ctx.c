@@ -94,13 +94,6 @@ struct mm_struct *userfaultfd_mm(struct userfaultfd_ctx *ctx)
 	return ctx->mm;
 }
 
-static bool vma_has_feature(struct vm_area_struct *vma, u64 feature)
-{
-	struct userfaultfd_ctx *ctx = vma_uffd(vma);
-
-	return ctx && (ctx->features & feature);
-}
-
 /**
  * userfaultfd_wp_unpopulated - are holes write-protected, too?
  * @vma: the VMA
@@ -110,7 +103,7 @@ static bool vma_has_feature(struct vm_area_struct *vma, u64 feature)
  */
 bool userfaultfd_wp_unpopulated(struct vm_area_struct *vma)
 {
-	return vma_has_feature(vma, UFFD_FEATURE_WP_UNPOPULATED);
+	return uffd_has(vma_uffd(vma), UFFD_FEATURE_WP_UNPOPULATED);
 }
 
 /**
@@ -122,7 +115,7 @@ bool userfaultfd_wp_unpopulated(struct vm_area_struct *vma)
  */
 bool userfaultfd_wp_async(struct vm_area_struct *vma)
 {
-	return vma_has_feature(vma, UFFD_FEATURE_WP_ASYNC);
+	return uffd_has(vma_uffd(vma), UFFD_FEATURE_WP_ASYNC);
 }
 
 /**
@@ -135,8 +128,8 @@ bool userfaultfd_wp_async(struct vm_area_struct *vma)
  */
 bool vma_has_uffd_without_event_remap(struct vm_area_struct *vma)
 {
-	return vma->vm_userfaultfd_ctx.ctx &&
-	       !vma_has_feature(vma, UFFD_FEATURE_EVENT_REMAP);
+	return vma_uffd(vma) &&
+	       !uffd_has(vma_uffd(vma), UFFD_FEATURE_EVENT_REMAP);
 }
 
 /*

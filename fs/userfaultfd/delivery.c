@@ -130,6 +130,7 @@ static void take(struct userfaultfd_ctx *ctx, struct uffd_batch *batch,
 	struct uffd_waiter *w;
 
 	BUILD_BUG_ON(sizeof(*msg) != 32);
+	lockdep_assert_held(&ctx->queue_lock);
 
 	memset(msg, 0, sizeof(*msg));
 	msg->event = entry->event;

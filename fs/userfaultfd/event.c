@@ -95,7 +95,7 @@ static void event_tell(struct uffd_event *ev, u8 what)
 	}
 	spin_unlock(&ctx->block_lock);
 
-	if (!ready || !(ctx->features & UFFD_FEATURE_POLL_READY))
+	if (!ready || !uffd_has(ctx, UFFD_FEATURE_POLL_READY))
 		return;
 	smp_mb();	/* as in uffd_notify() */
 	if (waitqueue_active(&ctx->poll_wq)) /* after the barrier above */
@@ -262,6 +262,7 @@ void uffd_event_delivered(struct uffd_event *ev)
 	struct userfaultfd_ctx *ctx = ev->ctx;
 
 	event_tell(ev, UFFD_EVENT_READ);
+	/* Nobody but who took it changes this state: no need of the lock. */
 	WRITE_ONCE(ev->entry.state, UFFD_GONE);
 	wake_up_all(&ctx->event_wq);
 	uffd_event_put(ev);
@@ -294,11 +295,6 @@ bool uffd_event_undelivered(struct uffd_event *ev)
 	event_tell(ev, UFFD_EVENT_READ);
 	uffd_event_put(ev);
 	return false;
-}
-
-static bool wants(struct userfaultfd_ctx *ctx, u64 feature)
-{
-	return ctx && (ctx->features & feature);
 }
 
 static struct uffd_event *event_of(struct list_head *list,
@@ -342,9 +338,10 @@ int dup_userfaultfd(struct vm_area_struct *vma, struct list_head *events)
 	struct userfaultfd_ctx *ctx = vma_uffd(vma);
 	struct uffd_event *ev;
 
+	mmap_assert_write_locked(vma->vm_mm);
 	if (!ctx)
 		return 0;
-	if (!wants(ctx, UFFD_FEATURE_EVENT_FORK)) {
+	if (!uffd_has(ctx, UFFD_FEATURE_EVENT_FORK)) {
 		uffd_forget_vma(vma, ctx);
 		return 0;
 	}
@@ -441,9 +438,10 @@ void mremap_userfaultfd_prep(struct vm_area_struct *vma, unsigned long from,
 	struct userfaultfd_ctx *ctx = vma_uffd(vma);
 	struct uffd_event *ev;
 
+	mmap_assert_write_locked(vma->vm_mm);
 	if (!ctx)
 		return;
-	if (!wants(ctx, UFFD_FEATURE_EVENT_REMAP)) {
+	if (!uffd_has(ctx, UFFD_FEATURE_EVENT_REMAP)) {
 		uffd_forget_vma(vma, ctx);
 		return;
 	}
@@ -477,7 +475,8 @@ struct uffd_event *userfaultfd_remove(struct vm_area_struct *vma,
 	struct mm_struct *mm = vma->vm_mm;
 	struct uffd_event *ev;
 
-	if (!wants(ctx, UFFD_FEATURE_EVENT_REMOVE))
+	mmap_assert_locked(mm);
+	if (!uffd_has(ctx, UFFD_FEATURE_EVENT_REMOVE))
 		return NULL;
 
 	ev = event_alloc(ctx, UFFD_EVENT_REMOVE);
@@ -520,7 +519,8 @@ int userfaultfd_unmap_prep(struct vm_area_struct *vma, unsigned long start,
 	struct userfaultfd_ctx *ctx = vma_uffd(vma);
 	struct uffd_event *ev;
 
-	if (!wants(ctx, UFFD_FEATURE_EVENT_UNMAP))
+	mmap_assert_write_locked(vma->vm_mm);
+	if (!uffd_has(ctx, UFFD_FEATURE_EVENT_UNMAP))
 		return 0;
 	list_for_each_entry(ev, events, list)
 		if (ev->ctx == ctx && ev->args[0] == start && ev->args[1] == end)

@@ -10,7 +10,6 @@
  *	dst, src, len, mode, result
  *	start, len, mode, result
  */
-
 #include <trace/events/userfaultfd.h>
 
 #include "uffd.h"
@@ -30,8 +29,6 @@ struct uffd_args {
 	u64 len;
 	u64 mode;
 };
-
-struct uffd_ioctl;
 
 /* The work of an ioctl that resolves faults; the bytes done, not 0, or an error. */
 typedef ssize_t uffd_fill_t(struct userfaultfd_ctx *ctx, struct uffd_args *args);
@@ -57,24 +54,24 @@ struct uffd_ioctl {
 
 /* The two structs. */
 struct uffd_args_src {
-	__u64 dst, src, len, mode;
-	__s64 result;
+	struct uffd_args args;
+	s64 result;
 };
 
 struct uffd_args_range {
-	__u64 start, len, mode;
-	__s64 result;
+	u64 start, len, mode;
+	s64 result;
 };
 
 #define SAME_LAYOUT(ours, field, theirs, name)				\
 	static_assert(offsetof(struct ours, field) ==			\
 		      offsetof(struct theirs, name))
 
-SAME_LAYOUT(uffd_args_src, src, uffdio_copy, src);
-SAME_LAYOUT(uffd_args_src, mode, uffdio_copy, mode);
+SAME_LAYOUT(uffd_args_src, args.src, uffdio_copy, src);
+SAME_LAYOUT(uffd_args_src, args.mode, uffdio_copy, mode);
 SAME_LAYOUT(uffd_args_src, result, uffdio_copy, copy);
-SAME_LAYOUT(uffd_args_src, src, uffdio_move, src);
-SAME_LAYOUT(uffd_args_src, mode, uffdio_move, mode);
+SAME_LAYOUT(uffd_args_src, args.src, uffdio_move, src);
+SAME_LAYOUT(uffd_args_src, args.mode, uffdio_move, mode);
 SAME_LAYOUT(uffd_args_src, result, uffdio_move, move);
 SAME_LAYOUT(uffd_args_range, mode, uffdio_zeropage, mode);
 SAME_LAYOUT(uffd_args_range, result, uffdio_zeropage, zeropage);
@@ -135,7 +132,7 @@ static_assert(UFFDIO_MOVE_MODE_DONTWAKE == UFFD_MODE_DONTWAKE);
 static_assert(UFFDIO_CONTINUE_MODE_DONTWAKE == UFFD_MODE_DONTWAKE);
 static_assert(UFFDIO_POISON_MODE_DONTWAKE == UFFD_MODE_DONTWAKE);
 
-/* A process need not be kept from exiting while it is in an ioctl. */
+/* The mm stays while this process is in an ioctl, if it is its own. */
 static bool pin_mm(struct mm_struct *mm)
 {
 	return mm == current->mm || mmget_not_zero(mm);

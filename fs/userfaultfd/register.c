@@ -288,6 +288,7 @@ static void close_holes(struct vm_area_struct *vma, struct userfaultfd_ctx *ctx)
  */
 void uffd_forget_vma(struct vm_area_struct *vma, struct userfaultfd_ctx *ctx)
 {
+	mmap_assert_write_locked(vma->vm_mm);
 	close_holes(vma, ctx);
 	userfaultfd_reset_ctx(vma);
 }

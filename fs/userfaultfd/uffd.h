@@ -260,6 +260,11 @@ static inline struct userfaultfd_ctx *vma_uffd(struct vm_area_struct *vma)
 	return vma->vm_userfaultfd_ctx.ctx;
 }
 
+static inline bool uffd_has(struct userfaultfd_ctx *ctx, u64 feature)
+{
+	return ctx && (ctx->features & feature);
+}
+
 static inline bool uffd_initialized(struct userfaultfd_ctx *ctx)
 {
 	return smp_load_acquire(&ctx->initialized);	/* pairs with UFFDIO_API */

@@ -267,25 +267,30 @@ struct uffd_wake {
 	unsigned int seq;
 };
 
-/* Unlinks some of the waiters; false when none is left. */
+/*
+ * Unlinks some of the waiters; false when none is left.  At the same address
+ * the older waiter comes first, so behind a newer one all are newer.
+ */
 static bool collect(struct userfaultfd_ctx *ctx, struct uffd_shard *shard,
 		    struct uffd_wake *wake, struct wake_q_head *wake_q)
 {
 	unsigned int left = UFFD_WAKE_BATCH;
-	struct uffd_waiter *w, *next;
+	struct uffd_waiter *w;
 
 	lockdep_assert_held(&shard->lock);
 
 	for (w = first_waiter(shard, wake->start);
-	     w && w->address <= wake->last; w = next) {
+	     w && w->address <= wake->last;
+	     w = first_waiter(shard, wake->start)) {
 		struct task_struct *task = w->task;
 
 		wake->start = w->address;
 		if (!left--)
 			return true;
-		next = rb_entry_safe(rb_next(&w->node), struct uffd_waiter, node);
-		if ((int)(w->seq - wake->seq) >= 0)
+		if ((int)(w->seq - wake->seq) >= 0) {
+			wake->start++;
 			continue;
+		}
 		account_wait(ctx, shard, w);
 		get_task_struct(task);
 		uffd_waiter_unlink(ctx, shard, w);

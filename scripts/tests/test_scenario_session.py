@@ -54,7 +54,7 @@ class Player(Machine):
         self.name = name
         self.stderr = logs / "stderr"
         self.console = logs / "console"
-        self.registers = logs / "registers"
+        self.state = logs / "state"
         self.report, report = socket.socketpair()
         monitor, theirs = socket.socketpair()
         self.report.setblocking(False)
@@ -102,6 +102,13 @@ class SessionTest(unittest.TestCase):
         with self.assertRaisesRegex(Failure, "a miracle: not within 0 s"):
             self.session.wait(lambda: False, 0.1, "a miracle")
 
+    def test_a_standstill_is_looked_at(self):
+        machine = self.player("source")
+        with self.assertRaisesRegex(Failure, "not within 0 s; source: .*at "
+                                    "ffffffff815ae6cb, then at ffffffff8"):
+            self.session.wait(lambda: False, 0.1, "a miracle")
+        self.assertRegex(machine.state.read_text(), r"(?m)^python3 \w \w+")
+
     def test_death_in_a_wait(self):
         machine = self.player("source")
         self.player("destination")
@@ -146,7 +153,7 @@ class SessionTest(unittest.TestCase):
                 Failure, "the source QEMU reports a triple fault of its "
                 "guest: vCPU 1 in the state after a reset, while trying"):
             self.end(machine, "guest-reset")
-        self.assertIn("RIP=ffffffff815ae6cb", machine.registers.read_text())
+        self.assertIn("RIP=ffffffff815ae6cb", machine.state.read_text())
 
     def test_reset_that_may_be_the_guest_s_wish(self):
         machine = self.player("source")

@@ -49,7 +49,7 @@ class Machine:
         self.name = name
         self.stderr = logs / f"{name}.qemu.log"
         self.console = logs / f"{name}.console.log"
-        self.registers = logs / f"{name}.registers.log"
+        self.state = logs / f"{name}.state.log"
         self.report, report = socket.socketpair()
         monitor, theirs = socket.socketpair()
         self.report.setblocking(False)
@@ -121,12 +121,8 @@ class Machine:
 
         The registers of all vCPUs go into a log.
         """
-        try:
-            registers = self.qmp.command("human-monitor-command",
-                                         command_line="info registers -a")
-        except (QMPClosed, QMPError, QMPTimeout) as err:
-            registers = f"no registers: {err}\n"
-        self.registers.write_text(registers.replace("\r", ""))
+        registers = self._registers()
+        self.state.write_text(registers.replace("\r", ""))
         panic = self._panic()
         if panic:
             return f"ended, its guest's kernel panicked: {panic}"
@@ -139,6 +135,45 @@ class Machine:
                     "triple fault")
         return (f"reports a triple fault of its guest: vCPU "
                 f"{' and '.join(cpus)} in the state after a reset")
+
+    def _registers(self) -> str:
+        try:
+            return self.qmp.command("human-monitor-command",
+                                    command_line="info registers -a")
+        except (QMPClosed, QMPError, QMPTimeout) as err:
+            return f"no registers: {err}\n"
+
+    def standstill(self) -> str:
+        """What each vCPU does when a guest makes no progress, in one phrase.
+
+        All threads, the userfaultfds and the registers of all vCPUs, twice,
+        go into a log.  The registers come last: QEMU cannot tell them while
+        a vCPU is stopped by a page fault.
+        """
+        first, second = self._look(), self._look()
+        self.state.write_text(first + second)
+        cpus = re.findall(r"^(CPU \d+/\S+) (\S+) (\S+)", first, re.M)
+        doing = [f"{name} {state} in {where}" for name, state, where in cpus]
+        where = [re.findall(r"[ER]IP=([0-9a-f]+)", text)
+                 for text in (first, second)]
+        if where[0]:
+            doing.append(f"at {', '.join(where[0])}, then at "
+                         f"{', '.join(where[1])}")
+        return f"{self.name}: {'; '.join(doing)}"
+
+    def _look(self) -> str:
+        text = []
+        process = Path(f"/proc/{self.process.pid}")
+        for task in sorted(process.glob("task/*")):
+            name, wchan, stack = [
+                (task / part).read_text().strip()
+                for part in ("comm", "wchan", "stack")]
+            state = (task / "stat").read_text().rpartition(") ")[2][0]
+            text += [f"{name} {state} {wchan}", stack]
+        for fd in process.glob("fd/*"):
+            if "userfaultfd" in os.readlink(fd):
+                text.append((process / "fdinfo" / fd.name).read_text())
+        return "\n".join(text) + "\n" + self._registers().replace("\r", "")
 
     def _panic(self) -> str:
         """What the guest's kernel said when it panicked, if it did."""

@@ -111,7 +111,9 @@ class Session:
             now = time.monotonic()
             if now >= deadline:
                 raise Failure(f"{what}: not within "
-                              f"{seconds * self.patience:.0f} s")
+                              f"{seconds * self.patience:.0f} s; "
+                              + "; ".join(machine.standstill()
+                                          for machine in self.machines))
             if live and now - shown >= SHOW:
                 self.say(live())
                 shown = now

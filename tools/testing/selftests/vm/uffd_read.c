@@ -342,12 +342,12 @@ static void check_servers(struct __test_metadata *_metadata, int fd, struct uf_a
 	for (i = 0; i < N; i++)
 		ASSERT_TRUE(uf_faulter_start(&f[i], uf_at(a, i), UF_READ));
 	EXPECT_TRUE(uf_until(uf_crowd_done(f, N) == N, UF_WAIT_MS));
-	EXPECT_EQ(N, served);
 	for (i = 0; i < 4; i++) {
 		pthread_join(s[i].thread, NULL);
 		EXPECT_FALSE(s[i].failed);
 		close(s[i].ep);
 	}
+	EXPECT_EQ(N, served);
 	EXPECT_EQ(0, uf_waiting(fd));
 }
 
