@@ -66,6 +66,8 @@ class Machine:
     def _command(self, config: Config, monitor: int, report: int) -> List[str]:
         command = [
             QEMU, "-nodefaults", "-no-user-config", "-display", "none",
+            # Threads that tell which vCPU they are.
+            "-name", f"{self.name},debug-threads=on",
             # A guest that ends is kept, so that one can see why.
             "-vga", "none", "-action", "reboot=shutdown,shutdown=pause",
             "-machine", f"pc,accel={config.accel},smm=off,vmport=off,hpet=off",
@@ -152,7 +154,7 @@ class Machine:
         """
         first, second = self._look(), self._look()
         self.state.write_text(first + second)
-        cpus = re.findall(r"^(CPU \d+/\S+) (\S+) (\S+)", first, re.M)
+        cpus = re.findall(r"^(CPU \d+)/\S+ (\S+) (\S+)", first, re.M)
         doing = [f"{name} {state} in {where}" for name, state, where in cpus]
         where = [re.findall(r"[ER]IP=([0-9a-f]+)", text)
                  for text in (first, second)]

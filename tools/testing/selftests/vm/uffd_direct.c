@@ -11,16 +11,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/perf_event.h>
-#include <stdio.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/resource.h>
-#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
 #include "../kselftest_harness.h"
 #include "uf_area.h"
+#include "uf_count.h"
 #include "uf_uffd.h"
 #include "uf_util.h"
 
@@ -81,33 +79,9 @@ static struct cost {
 	uint64_t faults;	/* page-fault exceptions */
 	long accounted;		/* minor and major together */
 	uint64_t locks;		/* times that it took mmap_lock */
+	bool lockless;		/* there is no such tracepoint */
 	int err;
 } cost;
-
-static int counter(uint32_t type, uint64_t config)
-{
-	struct perf_event_attr attr = {
-		.type = type, .size = sizeof(attr), .config = config, .disabled = 1,
-	};
-
-	return uf_ret(syscall(__NR_perf_event_open, &attr, 0, -1, -1, PERF_FLAG_FD_CLOEXEC));
-}
-
-/* The number of the tracepoint, -1 when there is none to be seen. */
-static long lock_tracepoint(void)
-{
-	static const char * const dirs[] = { "/sys/kernel/tracing", "/sys/kernel/debug/tracing" };
-	char path[128];
-	long id = -1;
-	size_t i;
-
-	for (i = 0; i < ARRAY_SIZE(dirs) && id < 0; i++) {
-		snprintf(path, sizeof(path), "%s/events/mmap_lock/mmap_lock_acquire_returned/id",
-			 dirs[i]);
-		id = uf_sys_number(path);
-	}
-	return id;
-}
 
 static long accounted(void)
 {
@@ -117,43 +91,29 @@ static long accounted(void)
 	return ru.ru_minflt + ru.ru_majflt;
 }
 
-static void start_counting(int fd)
+static int lock_counter(void)
 {
-	if (fd >= 0)
-		ioctl(fd, PERF_EVENT_IOC_ENABLE, 0);
-}
-
-static uint64_t stop_counting(int fd)
-{
-	uint64_t n = 0;
-
-	if (fd < 0)
-		return 0;
-	ioctl(fd, PERF_EVENT_IOC_DISABLE, 0);
-	if (read(fd, &n, sizeof(n)) != sizeof(n))
-		n = -1;
-	close(fd);
-	return n;
+	return uf_count_tracepoint("mmap_lock/mmap_lock_acquire_returned", NULL);
 }
 
 /* The access is a bare one, so that nothing else is counted. */
 static int measure(char *p, bool write)
 {
-	int faults = counter(PERF_TYPE_SOFTWARE, PERF_COUNT_SW_PAGE_FAULTS);
-	long id = lock_tracepoint(), before;
-	int locks = id < 0 ? -1 : counter(PERF_TYPE_TRACEPOINT, id);
+	int faults = uf_count_open(PERF_TYPE_SOFTWARE, PERF_COUNT_SW_PAGE_FAULTS);
+	int locks = lock_counter();
 	unsigned char byte = 0;
+	long before;
 
-	cost = (struct cost){ .err = faults < 0 ? faults : 0 };
+	cost = (struct cost){ .err = faults < 0 ? faults : 0, .lockless = locks < 0 };
 	before = accounted();
-	start_counting(faults);
-	start_counting(locks);
+	uf_count_start(faults);
+	uf_count_start(locks);
 	if (write)
 		__atomic_store_n((unsigned char *)p, 1, __ATOMIC_RELEASE);
 	else
 		byte = __atomic_load_n((unsigned char *)p, __ATOMIC_ACQUIRE);
-	cost.locks = stop_counting(locks);
-	cost.faults = stop_counting(faults);
+	cost.locks = uf_count_stop(locks);
+	cost.faults = uf_count_stop(faults);
 	cost.accounted = accounted() - before;
 	return byte;
 }
@@ -205,7 +165,7 @@ static void expect_direct(struct __test_metadata *_metadata, int fd, struct uf_a
 		SKIP(return, "perf_event_open: %s", strerror(-cost.err));
 	EXPECT_EQ(1, cost.faults);
 	EXPECT_EQ(1, cost.accounted);
-	if (lock_tracepoint() < 0)
+	if (cost.lockless)
 		ksft_print_msg("no tracepoint of mmap_lock here\n");
 	/* NEW */
 	EXPECT_EQ(0, cost.locks) TH_LOG("mmap_lock was taken to look again");
