@@ -19,7 +19,7 @@ from kernel import flavour as kernels
 from vm import accel, conformance, hosttests, image, job, parsers, paths, record, report
 from vm import selftests, splat, table
 from vm.errors import Failure
-from vm.machine import Setup, coherent_memory
+from vm.machine import Setup, coherent_memory, sound_kvm
 from vm.results import FAIL, PASS, Group, total
 from vm.table import Test
 
@@ -81,8 +81,9 @@ class Guest:
                            board="q35" if flavour.debug else "pc")
         probe = replace(self.setup, console=self.results / "probe.log")
         self.choice = accel.choose(probe)
-        self.setup = replace(self.setup, accel=self.choice.accel,
-                             cmdline=coherent_memory(self.setup))
+        self.setup = replace(self.setup, accel=self.choice.accel)
+        self.setup = replace(self.setup, cmdline=(*coherent_memory(self.setup),
+                                                  *sound_kvm(self.setup)))
 
     def spec(self, **more) -> job.Spec:
         """How to run jobs in this guest."""
