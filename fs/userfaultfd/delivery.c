@@ -31,7 +31,7 @@ struct uffd_batch {
 	struct uffd_msg msg[UFFD_BATCH];
 	struct {
 		struct uffd_entry *entry;
-		unsigned int seq;
+		u64 seq;
 	} from[UFFD_BATCH];
 };
 
@@ -43,11 +43,12 @@ static bool has_message(struct userfaultfd_ctx *ctx)
 /**
  * uffd_notify - say that there is something to read
  * @ctx: the context
+ * @nr: how many messages; so many blocking readers are woken
  *
  * Context: no lock of this directory held.  The caller makes sure that the
  *	    context stays.
  */
-void uffd_notify(struct userfaultfd_ctx *ctx)
+void uffd_notify(struct userfaultfd_ctx *ctx, unsigned int nr)
 {
 	/*
 	 * Queue first, then look who waits; they look at the queue once they
@@ -55,7 +56,7 @@ void uffd_notify(struct userfaultfd_ctx *ctx)
 	 */
 	smp_mb();
 	if (waitqueue_active(&ctx->read_wq)) /* after the barrier above */
-		wake_up(&ctx->read_wq);
+		wake_up_nr(&ctx->read_wq, nr);
 	if (waitqueue_active(&ctx->poll_wq)) /* after the barrier above */
 		wake_up_poll(&ctx->poll_wq, EPOLLIN);
 }
@@ -85,7 +86,7 @@ bool uffd_queue_fault(struct userfaultfd_ctx *ctx, struct uffd_waiter *w,
 	}
 	spin_unlock(&ctx->queue_lock);
 	if (queued)
-		uffd_notify(ctx);
+		uffd_notify(ctx, 1);
 	return queued;
 }
 
@@ -103,7 +104,7 @@ void uffd_queue_event(struct userfaultfd_ctx *ctx, struct uffd_event *ev)
 	ev->entry.state = UFFD_QUEUED;
 	list_add_tail(&ev->entry.link, &ctx->queue);
 	spin_unlock(&ctx->queue_lock);
-	uffd_notify(ctx);
+	uffd_notify(ctx, 1);
 }
 
 static void event_msg(struct uffd_msg *msg, struct uffd_event *ev)
@@ -185,21 +186,21 @@ static struct uffd_event *batch_event(struct uffd_batch *batch, unsigned int i)
 static void put_back(struct userfaultfd_ctx *ctx, struct uffd_batch *batch,
 		     unsigned int first)
 {
-	bool any = false;
+	unsigned int back = 0;
 
 	for (unsigned int i = batch->nr; i-- > first;) {
 		struct uffd_event *ev = batch_event(batch, i);
 
 		if (ev)
-			any |= uffd_event_undelivered(ev);
+			back += uffd_event_undelivered(ev);
 		else
-			any |= uffd_waiter_requeue(ctx,
+			back += uffd_waiter_requeue(ctx,
 					batch->msg[i].arg.pagefault.address,
 					batch->from[i].entry,
 					batch->from[i].seq);
 	}
-	if (any)
-		uffd_notify(ctx);
+	if (back)
+		uffd_notify(ctx, back);
 }
 
 static void settle(struct userfaultfd_ctx *ctx, struct uffd_batch *batch,
@@ -365,7 +366,7 @@ __poll_t uffd_poll(struct file *file, poll_table *wait)
 	if (!uffd_initialized(ctx) || !(file->f_flags & O_NONBLOCK))
 		return EPOLLERR;
 
-	smp_mb();	/* pairs with the one in uffd_notify() */
+	smp_mb();	/* pairs with those in uffd_notify() and event_tell() */
 	if (has_message(ctx))
 		ret |= EPOLLIN;
 	if ((ctx->features & UFFD_FEATURE_POLL_READY) &&

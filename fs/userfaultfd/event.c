@@ -375,20 +375,23 @@ static void events_complete(struct list_head *events)
 }
 
 /**
- * dup_userfaultfd_queue - announce a fork
- * @events: events of this fork
+ * userfaultfd_queue_events - announce a fork or an unmap
+ * @events: events of this system call so far
  *
- * Faults that come after the fork are to be read after its event, so it is
- * queued before the parent's mmap_lock is dropped.
+ * Faults that come after the change are to be read after its event, those of
+ * before it before: it is queued when no part of the range can be faulted on
+ * any more, and that is when the last VMA is locked.
  *
- * Context: mmap_lock of the parent held for writing.
+ * Context: mmap_lock, of a fork the parent's, and the locks of the VMAs that
+ *	    change held for writing.
  */
-void dup_userfaultfd_queue(struct list_head *events)
+void userfaultfd_queue_events(struct list_head *events)
 {
 	struct uffd_event *ev;
 
 	list_for_each_entry(ev, events, list)
-		event_queue(ev);
+		if (ev->entry.state == UFFD_NEW)
+			event_queue(ev);
 }
 
 /**
@@ -510,6 +513,8 @@ void userfaultfd_removed(struct uffd_event *ev)
  * @end: address after the last
  * @events: events of this system call so far
  *
+ * To be followed by userfaultfd_queue_events() when all of its VMAs are locked.
+ *
  * Context: mmap_lock held for writing; sleeps.
  * Return: 0.
  */
@@ -523,14 +528,14 @@ int userfaultfd_unmap_prep(struct vm_area_struct *vma, unsigned long start,
 	if (!uffd_has(ctx, UFFD_FEATURE_EVENT_UNMAP))
 		return 0;
 	list_for_each_entry(ev, events, list)
-		if (ev->ctx == ctx && ev->args[0] == start && ev->args[1] == end)
+		if (ev->ctx == ctx && ev->entry.event == UFFD_EVENT_UNMAP &&
+		    ev->args[0] == start && ev->args[1] == end)
 			return 0;
 
 	ev = event_alloc(ctx, UFFD_EVENT_UNMAP);
 	ev->args[0] = start;
 	ev->args[1] = end;
 	event_block(ev, 0, start, end - start);
-	event_queue(ev);
 	list_add_tail(&ev->list, events);
 	return 0;
 }

@@ -111,9 +111,10 @@ static vm_fault_t cannot_wait(struct vm_fault *vmf, struct userfaultfd_ctx *ctx)
 
 /*
  * A fault of kernel mode is tried again when a signal is pending, since only
- * user mode can handle it.  The second time it is not interruptible any more, or
- * it would spin, with a message each time, until the fault is resolved.  (GUP
- * that wants to be interrupted looks for signals before it tries again.)
+ * user mode can handle it.  From the second time on it is not interruptible any
+ * more, or it would spin, with a message each time, until the fault is resolved.
+ * GUP cannot be told from it here.  It looks for signals itself before it tries
+ * again, so it is sent back now and then.
  */
 static bool spins(unsigned int fault_flags)
 {
@@ -130,6 +131,15 @@ static unsigned int sleep_state(unsigned int fault_flags)
 	if ((fault_flags & FAULT_FLAG_INTERRUPTIBLE) && !spins(fault_flags))
 		state = TASK_INTERRUPTIBLE;
 	return state;
+}
+
+/* Only what would spin sleeps deeper than it has to. */
+static long patience(unsigned int fault_flags, unsigned int state)
+{
+	if ((fault_flags & FAULT_FLAG_INTERRUPTIBLE) &&
+	    state != TASK_INTERRUPTIBLE)
+		return HZ;
+	return MAX_SCHEDULE_TIMEOUT;
 }
 
 static enum uffd_kind kind_of(unsigned long reason)
@@ -198,11 +208,12 @@ static bool announce(struct uffd_waiter *w, struct userfaultfd_ctx *ctx,
  * The context may be gone by the time that the waiter is.  With a signal
  * pending, others get the CPU at least once before the fault is tried again.
  */
-static void wait_for_resolve(struct uffd_waiter *w, unsigned int state)
+static void wait_for_resolve(struct uffd_waiter *w, unsigned int state,
+			     long timeout)
 {
 	while (!uffd_waiter_gone(w)) {
-		schedule();
-		if (signal_pending_state(state, current))
+		timeout = schedule_timeout(timeout);
+		if (!timeout || signal_pending_state(state, current))
 			break;
 		set_current_state(state);
 	}
@@ -254,7 +265,7 @@ vm_fault_t handle_userfault(struct vm_fault *vmf, unsigned long reason)
 	release_fault_lock(vmf);
 	/* From here on the context is as good as freed unless @w is linked. */
 	if (queued)
-		wait_for_resolve(&w, state);
+		wait_for_resolve(&w, state, patience(fault_flags, state));
 	__set_current_state(TASK_RUNNING);
 	interrupted = uffd_waiter_cancel(ctx, &w) && queued;
 	/*

@@ -117,14 +117,14 @@ struct uffd_entry {
  * @entry: its message
  * @address: the address in the message, by which it is found
  * @task: the thread
- * @seq: its number in the shard
+ * @seq: its number in the shard; of those who did not come to wait, too
  * @since: when the fault happened, local_clock()
  */
 struct uffd_waiter {
 	struct rb_node node;
 	struct uffd_entry entry;
 	unsigned long address;
-	unsigned int seq;
+	u64 seq;
 	struct task_struct *task;
 	u64 since;
 };
@@ -142,7 +142,7 @@ struct uffd_waiter {
 struct uffd_shard {
 	spinlock_t lock;	/* the waiters of this shard */
 	unsigned int nr;
-	unsigned int seq;
+	u64 seq;
 	struct rb_root waiters;
 	unsigned long resolved;
 	u64 longest;
@@ -275,7 +275,7 @@ int uffd_filter_init(void);
 void uffd_waiter_add(struct userfaultfd_ctx *ctx, struct uffd_waiter *w);
 bool uffd_waiter_cancel(struct userfaultfd_ctx *ctx, struct uffd_waiter *w);
 bool uffd_waiter_requeue(struct userfaultfd_ctx *ctx, unsigned long address,
-			 const void *entry, unsigned int seq);
+			 const void *entry, u64 seq);
 void uffd_wake_range(struct userfaultfd_ctx *ctx, unsigned long start,
 		     unsigned long end);
 void uffd_wake_all(struct userfaultfd_ctx *ctx);
@@ -293,7 +293,7 @@ bool uffd_queue_fault(struct userfaultfd_ctx *ctx, struct uffd_waiter *w,
 void uffd_queue_event(struct userfaultfd_ctx *ctx, struct uffd_event *ev);
 ssize_t uffd_read_iter(struct kiocb *iocb, struct iov_iter *to);
 __poll_t uffd_poll(struct file *file, poll_table *wait);
-void uffd_notify(struct userfaultfd_ctx *ctx);
+void uffd_notify(struct userfaultfd_ctx *ctx, unsigned int nr);
 
 /* event.c */
 bool uffd_is_blocked(struct userfaultfd_ctx *ctx, unsigned long start,

@@ -264,7 +264,7 @@ static struct uffd_waiter *first_waiter(struct uffd_shard *shard,
 struct uffd_wake {
 	unsigned long start;
 	unsigned long last;
-	unsigned int seq;
+	u64 seq;
 };
 
 /*
@@ -287,7 +287,7 @@ static bool collect(struct userfaultfd_ctx *ctx, struct uffd_shard *shard,
 		wake->start = w->address;
 		if (!left--)
 			return true;
-		if ((int)(w->seq - wake->seq) >= 0) {
+		if (w->seq >= wake->seq) {
 			wake->start++;
 			continue;
 		}
@@ -385,7 +385,7 @@ void uffd_wake_all(struct userfaultfd_ctx *ctx)
  * Return: true when there is a message to read (again).
  */
 bool uffd_waiter_requeue(struct userfaultfd_ctx *ctx, unsigned long address,
-			 const void *entry, unsigned int seq)
+			 const void *entry, u64 seq)
 {
 	struct uffd_shard *shard = shard_of(ctx, region_of(address));
 	struct rb_node *node;

@@ -3,7 +3,7 @@
  * mremap() of memory that is registered with a userfaultfd: what it does to the
  * registration of neighbours, and to memory that it adds.
  *
- * All of these fail on the base.
+ * All but the last fail on the base.
  */
 #include <errno.h>
 #include <poll.h>
@@ -148,6 +148,39 @@ TEST_F(mremap, locked_memory_can_be_filled)
 	EXPECT_EQ(0, uf_faulter_join(&f));
 	EXPECT_EQ(1, uf_read(to));
 	EXPECT_EQ(0, uf_read(to + self->len));
+}
+
+static size_t next_door_len;
+
+static int move_next_door(char *p)
+{
+	char *to = p + next_door_len;
+
+	return mremap(p, next_door_len, next_door_len, MREMAP_MAYMOVE | MREMAP_FIXED, to) == to ?
+	       0 : -errno;
+}
+
+/* The old place is the range from its start to the new place's start, too. */
+TEST_F(mremap, unmap_is_told_after_a_move_next_door)
+{
+	char *to = self->move + self->len;
+	struct uf_faulter mover;
+	struct uffd_msg msg;
+
+	self->fd = uf_uffd_open(UFFD_FEATURE_EVENT_REMAP | UFFD_FEATURE_EVENT_UNMAP);
+	ASSERT_LE(0, self->fd);
+	ASSERT_EQ(0, uf_uffd_register(self->fd, self->move, self->len, MISSING));
+	next_door_len = self->len;
+	ASSERT_TRUE(uf_faulter_call(&mover, self->move, move_next_door));
+	ASSERT_EQ(0, uf_uffd_next(self->fd, &msg));
+	EXPECT_EQ(UFFD_EVENT_REMAP, msg.event);
+	EXPECT_EQ((uintptr_t)to, msg.arg.remap.to);
+	ASSERT_EQ(POLLIN, uf_uffd_poll(self->fd, POLLIN, UF_HANG_MS));
+	ASSERT_EQ(0, uf_uffd_next(self->fd, &msg));
+	EXPECT_EQ(UFFD_EVENT_UNMAP, msg.event);
+	EXPECT_EQ((uintptr_t)self->move, msg.arg.remove.start);
+	EXPECT_EQ((uintptr_t)to, msg.arg.remove.end);
+	EXPECT_EQ(0, uf_faulter_join(&mover));
 }
 
 int main(int argc, char **argv)
