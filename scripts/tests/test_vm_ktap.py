@@ -109,6 +109,44 @@ class Programs(unittest.TestCase):
                          [("a", PASS, ""), (parsers.WHOLE, FAIL, "hang: x")])
 
 
+class StressNg(unittest.TestCase):
+    """Its words, as version 0.15.06 spells them."""
+    COMMAND = "stress-ng --userfaultfd 2 --userfaultfd-ops 20000 --metrics-brief"
+    DONE = ("stress-ng: metrc: [9] stressor       bogo ops real time\n"
+            "stress-ng: metrc: [9] userfaultfd       {}      0.21      0.01\n")
+    SKIPPED = ("stress-ng: info:  [9] userfaultfd: stressor will be skipped, insufficient "
+               "privilege\nstress-ng: error: [9] No stress workers invoked\n")
+
+    def outcome(self, output, status=0, cause=""):
+        test = Test("t", self.COMMAND, "/", parser="stress")
+        case, = parsers.read(TestRun(test, status=status, cause=cause, output=output,
+                                     started=True)).cases
+        return case.status, case.reason
+
+    def test_all_of_its_work_done(self):
+        self.assertEqual(self.outcome(self.DONE.format(20001)), (PASS, ""))
+
+    def test_time_over_before_its_work(self):
+        self.assertEqual(self.outcome(self.DONE.format(19999)),
+                         (FAIL, "19999 operations done in its time, 20000 are due"))
+        self.assertEqual(self.outcome("")[0], FAIL)
+
+    def test_skipped_with_a_good_exit_status(self):
+        self.assertEqual(self.outcome(self.SKIPPED), (SKIP, "insufficient privilege"))
+
+    def test_bad_ends(self):
+        for status, reason in ((3, "exit status 3"), (4, "exit status 4"),
+                               (139, "killed by signal 11")):
+            self.assertEqual(self.outcome(self.DONE.format(20000), status), (FAIL, reason))
+        self.assertEqual(self.outcome(self.DONE.format(20000), None, "hang: x"),
+                         (FAIL, "hang: x"))
+
+    def test_failed_verification(self):
+        self.assertEqual(self.outcome("stress-ng: fail:  [9] userfaultfd: page differs\n"
+                                      + self.DONE.format(20000), 2),
+                         (FAIL, "userfaultfd: page differs"))
+
+
 class Pagemap(unittest.TestCase):
     def test_counts_are_no_part_of_a_name(self):
         text = "1..1\nok 1 transact_test Extra pages 48 (0.1%), extra thread faults 48.\n"

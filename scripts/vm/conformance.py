@@ -15,8 +15,9 @@ HEAD = """.. SPDX-License-Identifier: GPL-2.0
 Conformance results
 ===================
 
-The base's own tests, built from the unmodified base, on the unmodified kernel
-(recorded in ``base.json`` by ``make test KERNEL=base RECORD=1``) and on ours.
+The base's own tests, built from the unmodified base, and other programs that
+use userfaultfd, on the unmodified kernel (recorded in ``base.json`` by ``make
+test KERNEL=base RECORD=1``) and on ours.
 ``make test`` writes this page after a complete run.  A case that passes on the
 base and does not on ours fails that run.
 

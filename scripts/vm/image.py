@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
 """The root file system of the guest, made without root by mke2fs -d.
 
-It holds busybox, the guest side of the runner, the tests, Python and QEMU
-with their libraries, and what the scenarios add.  A manifest of all sources
-(path, size, time) tells when it has to be made again.
+It holds busybox, the guest side of the runner, the tests, Python, QEMU and the
+other clients with their libraries, and what the scenarios add.  A manifest of
+all sources (path, size, time) tells when it has to be made again.
 """
 
 import hashlib
@@ -24,6 +24,7 @@ DIRECTORIES = ("proc", "sys", "dev", "run", "tmp", "root", "mnt", "var/tmp", "bi
 BUSYBOX = Path("/bin/busybox")
 PYTHON = Path("/usr/bin/python3")
 QEMU = Path("/usr/bin/qemu-system-x86_64")
+CLIENTS = (Path("/usr/bin/stress-ng"),)
 FIRMWARE = ("/usr/share/qemu", "/usr/share/seabios", "/usr/lib/ipxe/qemu")
 FIRMWARE_FILES = ("bios-256k.bin", "kvmvapic.bin", "linuxboot_dma.bin", "linuxboot.bin",
                   "multiboot_dma.bin", "pvh.bin", "efi-virtio.rom", "vgabios-stdvga.bin",
@@ -63,6 +64,7 @@ def _entries(kernel: Path) -> Iterator[Entry]:
     yield from _tests()
     yield from _python()
     yield from _qemu()
+    yield from _clients()
     yield kernel, "boot/bzImage"
     yield from _scenario(kernel)
 
@@ -114,6 +116,15 @@ def _qemu() -> Iterator[Entry]:
             path = Path(directory) / name
             if path.exists():
                 yield path.resolve(), f"usr/share/qemu/{name}"
+
+
+def _clients() -> Iterator[Entry]:
+    """Other users of userfaultfd, as Debian packages them."""
+    for program in CLIENTS:
+        if not program.exists():
+            raise Failure(f"{program.name} is not installed; run scripts/setup vm.")
+        yield program, str(program)[1:]
+    yield from _libraries(list(CLIENTS))
 
 
 def _scenario(kernel: Path) -> Iterator[Entry]:

@@ -22,6 +22,10 @@ UFFD_END = re.compile(r"(done|skipped \[reason: (.*)\]|failed \[reason: (.*)\])\
                       re.MULTILINE)
 UFFD_TOTAL = re.compile(r"^Userfaults unit tests: .*\(total=(\d+)\)", re.MULTILINE)
 COUNTED = re.compile(r" Extra pages \d+ .*$")
+STRESS_SKIP = re.compile(r"^stress-ng: info: .*stressor will be skipped, (.*)$", re.MULTILINE)
+STRESS_FAIL = re.compile(r"^stress-ng: fail: +(?:\[\d+\] )?(.*)$", re.MULTILINE)
+STRESS_DUE = re.compile(r"--(\w+)-ops (\d+)")
+STRESS_DONE = r"^stress-ng: metrc: \[\d+\] {} +(\d+) "
 SKIP_LINE = re.compile(r"^(?:#\s*)?skip:?\s*(.*)$", re.IGNORECASE | re.MULTILINE)
 
 
@@ -101,9 +105,30 @@ def _uffd_case(name: str, text: str) -> Case:
     return Case(name, FAIL, end.group(3))
 
 
+def _stress(run: TestRun) -> List[Case]:
+    """stress-ng: it ends well also when it left out what it was asked for, or
+    when its time was over before its work; so ask for the work that is due."""
+    if run.cause:
+        return []
+    failed, skipped = STRESS_FAIL.search(run.output), STRESS_SKIP.search(run.output)
+    if failed:
+        return [Case(WHOLE, FAIL, failed.group(1).strip())]
+    if skipped:
+        return [Case(WHOLE, SKIP, skipped.group(1).strip())]
+    if run.status:
+        return [Case(WHOLE, FAIL, _status_words(run.status))]
+    name, due = STRESS_DUE.search(run.test.command).groups()
+    done = re.search(STRESS_DONE.format(name), run.output, re.MULTILINE)
+    count = int(done.group(1)) if done else 0
+    if count < int(due):
+        return [Case(WHOLE, FAIL, f"{count} operations done in its time, {due} are due")]
+    return [Case(WHOLE, PASS)]
+
+
 PARSERS: Dict[str, Callable[[TestRun], List[Case]]] = {
     "exit": _exit,
     "ktap": _ktap,
     "pagemap": _pagemap,
+    "stress": _stress,
     "uffd": _uffd,
 }

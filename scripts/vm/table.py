@@ -72,6 +72,10 @@ CONFORMANCE = [
          parser="exit", needs=("kvm",), conformance=True),
     Test("kvm-demand-paging-minor", "./demand_paging_test -u MINOR -s shmem -b 64M -v 2 -a",
          KVM, parser="exit", needs=("kvm",), conformance=True),
+    # Its own limit of time is only for the case that its work has no end.
+    Test("stress-ng-userfaultfd",
+         "stress-ng --userfaultfd 2 --userfaultfd-ops 20000 --verify --metrics-brief "
+         "--timeout $((45 * TIME_SCALE))", "/tmp", parser="stress", conformance=True),
 ]
 
 KMEMLEAK = Test("kmemleak", "./kmemleak", GUEST, parser="exit", seconds=60,
