@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0
 """Build what the scenarios need, and say which files go into the image.
 
-    python3 -m scenario.build            build the nested guest's initramfs
+    python3 -m scenario.build            build our programs in the guest
 
-The initramfs holds one static program (nested/init.c) and is written here,
+They are the process that CRIU restores (victim/), and the nested
+guest's initramfs.  The initramfs holds one static program (nested/init.c) and is written here,
 byte for byte the same for the same program, without cpio or root.
 """
 
@@ -19,6 +20,7 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 OUT = ROOT / "build" / "image"
 SOURCE = HERE / "nested" / "init.c"
+VICTIM = HERE / "victim"
 IN_IMAGE = "opt/scenario"
 
 # Debian's QEMU loads its software emulator from here when KVM is missing.
@@ -63,21 +65,29 @@ def build(out: Path = OUT) -> Path:
     target = out / "nested.cpio"
     if _fresh(target, SOURCE, Path(__file__)):
         return target
-    out.mkdir(parents=True, exist_ok=True)
-    binary = out / "nested-init"
+    binary = compiled(SOURCE.parent, out / "nested-init")
+    partial = target.with_suffix(".tmp")
+    partial.write_bytes(initramfs(binary.read_bytes()))
+    os.replace(partial, target)
+    return target
+
+
+def compiled(folder: Path, target: Path) -> Path:
+    """The static program of a folder's sources; nothing is done twice."""
+    sources = sorted(folder.glob("*.c"))
+    if _fresh(target, *sources, *folder.glob("*.h"), Path(__file__)):
+        return target
+    target.parent.mkdir(parents=True, exist_ok=True)
     command = ["gcc", "-O2", "-Wall", "-Wextra", "-static", "-pthread", "-s",
-               "-o", str(binary), str(SOURCE)]
+               "-o", str(target), *map(str, sources)]
     try:
         done = subprocess.run(command, capture_output=True, text=True,
                               check=False)
     except FileNotFoundError:
         raise Failure("gcc is missing: run scripts/setup build") from None
     if done.returncode:
-        raise Failure(f"the nested guest's init does not compile:\n"
-                         f"{done.stderr.rstrip()}")
-    partial = target.with_suffix(".tmp")
-    partial.write_bytes(initramfs(binary.read_bytes()))
-    os.replace(partial, target)
+        raise Failure(f"scripts/scenario/{folder.name} does not compile:\n"
+                      f"{done.stderr.rstrip()}")
     return target
 
 
@@ -104,6 +114,7 @@ def image_files(kernel: Path) -> List[Tuple[Path, str]]:
              for path in driver]
     files += [(HERE / "guest" / "run", f"{IN_IMAGE}/run"),
               (build(), f"{IN_IMAGE}/nested.cpio"),
+              (compiled(VICTIM, OUT / "victim"), f"{IN_IMAGE}/victim"),
               (nested_kernel(kernel), f"{IN_IMAGE}/bzImage")]
     if (MODULES / MODULE).exists():
         files.append((MODULES / MODULE, f"{str(MODULES)[1:]}/{MODULE}"))
@@ -113,6 +124,7 @@ def image_files(kernel: Path) -> List[Tuple[Path, str]]:
 def main() -> int:
     try:
         print(build())
+        print(compiled(VICTIM, OUT / "victim"))
     except Failure as err:
         print(f"scenario: {err}", file=sys.stderr)
         return 1

@@ -24,7 +24,7 @@ DIRECTORIES = ("proc", "sys", "dev", "run", "tmp", "root", "mnt", "var/tmp", "bi
 BUSYBOX = Path("/bin/busybox")
 PYTHON = Path("/usr/bin/python3")
 QEMU = Path("/usr/bin/qemu-system-x86_64")
-CLIENTS = (Path("/usr/bin/stress-ng"),)
+CLIENTS = (Path("/usr/sbin/criu"), Path("/usr/bin/stress-ng"))
 FIRMWARE = ("/usr/share/qemu", "/usr/share/seabios", "/usr/lib/ipxe/qemu")
 FIRMWARE_FILES = ("bios-256k.bin", "kvmvapic.bin", "linuxboot_dma.bin", "linuxboot.bin",
                   "multiboot_dma.bin", "pvh.bin", "efi-virtio.rom", "vgabios-stdvga.bin",

@@ -76,6 +76,8 @@ CONFORMANCE = [
     Test("stress-ng-userfaultfd",
          "stress-ng --userfaultfd 2 --userfaultfd-ops 20000 --verify --metrics-brief "
          "--timeout $((45 * TIME_SCALE))", "/tmp", parser="stress", conformance=True),
+    Test("criu-lazy-pages", "python3 -m scenario.guest.criu", "/opt/scenario", seconds=90,
+         conformance=True),
 ]
 
 KMEMLEAK = Test("kmemleak", "./kmemleak", GUEST, parser="exit", seconds=60,

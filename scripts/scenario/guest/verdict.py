@@ -66,7 +66,7 @@ class Result:
     detail: str
 
 
-Check = Tuple[str, Callable[[Facts], Tuple[bool, str]]]
+Check = Tuple[str, Callable[[Any], Tuple[bool, str]]]
 
 
 def _mib(amount: Optional[int]) -> str:
@@ -192,16 +192,21 @@ CHECKS: Dict[str, List[Check]] = {
 
 
 def judge(facts: Facts) -> List[Result]:
-    """The results of a run, in the order of the plan.
+    """The results of a run, in the order of the plan."""
+    return apply(facts.scenario, CHECKS[facts.scenario], facts)
+
+
+def apply(scenario: str, checks: List[Check], facts: Any) -> List[Result]:
+    """One result of each check.
 
     Why the run stopped is told at the first result that suffers from it.
     """
     results, failure = [], facts.failure
-    for name, check in CHECKS[facts.scenario]:
+    for name, check in checks:
         ok, detail = check(facts)
         if not ok and failure:
             detail, failure = f"{failure} ({detail})", None
-        results.append(Result(f"{facts.scenario}: {name}", ok, detail))
+        results.append(Result(f"{scenario}: {name}", ok, detail))
     return results
 
 
