@@ -17,7 +17,7 @@ from bench.stats import ENOUGH
 from bench.table import WORKLOADS, Workload
 from kernel import config, flavour
 from series.model import SeriesError, load_base
-from vm import paths, suite
+from vm import accel, paths, suite
 from vm.errors import Failure
 
 OUT = paths.BUILD / "bench"
@@ -25,10 +25,9 @@ OUT = paths.BUILD / "bench"
 
 def chosen() -> List[Workload]:
     """The workloads that T asks for."""
-    names = suite.selected([workload.name for workload in WORKLOADS])
-    if not names:
-        raise Failure(f"No workload matches T='{suite.wanted('T')}', only "
-                      f"{', '.join(workload.name for workload in WORKLOADS)}.")
+    names = [workload.name for workload in WORKLOADS]
+    suite.require_matches("workload", names)
+    names = suite.selected(names)
     return [workload for workload in WORKLOADS if workload.name in names]
 
 
@@ -86,6 +85,7 @@ def write(sections: List[report.Section], top: Dict[str, str]) -> List[str]:
 
 def main() -> int:
     """Exit status 0 only if all ran, and nothing that is due was missed."""
+    accel.forced()
     workloads, runs = chosen(), counts()
     if suite.wanted("RECORD"):
         may_record(workloads, runs)

@@ -10,6 +10,7 @@ from pathlib import Path
 from unittest import mock
 
 from vm import accel
+from vm.errors import Failure
 from vm.machine import Setup
 
 # Finds the "verdict" port among its arguments, as QEMU would.
@@ -89,6 +90,11 @@ class Probe(unittest.TestCase):
         with mock.patch.dict(os.environ, {"ACCEL": "tcg"}):
             self.assertEqual(accel.choose(self.setup_with(READY), self.top / "x").reason,
                              "asked for with ACCEL")
+
+    def test_an_accelerator_that_does_not_exist(self):
+        with mock.patch.dict(os.environ, {"ACCEL": "foo"}), \
+                self.assertRaisesRegex(Failure, "^ACCEL=foo is neither kvm nor tcg"):
+            accel.choose(self.setup_with(READY), self.top / "x")
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from vm import console, paths
+from vm.errors import Failure
 from vm.machine import Exit, Machine, Setup, Timeout, Verdict
 
 PROBE_SECONDS = 20
@@ -57,11 +58,19 @@ def _boots(setup: Setup, seconds: float) -> str:
     return f"the test guest did not boot within {seconds:.0f} s"
 
 
+def forced() -> str:
+    """What ACCEL asks for, "" when nothing."""
+    asked = os.environ.get("ACCEL", "")
+    if asked not in ("", "kvm", "tcg"):
+        raise Failure(f"ACCEL={asked} is neither kvm nor tcg; leave it out to try both.")
+    return asked
+
+
 def choose(setup: Setup, cache: Path = paths.IMAGE / "accel.json") -> Choice:
     """The remembered answer, or a new probe.  ACCEL in the environment wins."""
-    forced = os.environ.get("ACCEL")
-    if forced in ("kvm", "tcg"):
-        return Choice(forced, "asked for with ACCEL")
+    asked = forced()
+    if asked:
+        return Choice(asked, "asked for with ACCEL")
     key = _key(setup)
     try:
         saved = json.loads(cache.read_text())

@@ -8,6 +8,7 @@ BUILD = ROOT / "build"
 HERE = Path(__file__).resolve().parent
 GUEST = HERE / "guest"
 
+LINUX = BUILD / "linux"         # the patched tree
 IMAGE = BUILD / "image"
 TESTS = BUILD / "tests"
 RESULTS = BUILD / "results"

@@ -8,7 +8,7 @@ import os
 from typing import Dict
 
 from kernel import flavour as kernels
-from vm import job, parsers, paths, report, suite, table
+from vm import accel, job, parsers, paths, report, suite, table
 from vm.errors import Failure
 from vm.results import FAIL, PASS, total
 
@@ -31,13 +31,23 @@ def environment() -> Dict[str, str]:
     return scenario.environment()
 
 
+def check():
+    """The scenarios to run and what they are told; refuse what cannot be
+    meant, before anything is built."""
+    accel.forced()
+    suite.refuse("run", T="say SCENARIO=postcopy or snapshot, or make test T=NAME",
+                 SUBSET="it is for make test", RECORD="it is for make test and make bench")
+    return chosen(), environment()
+
+
 def main() -> int:
     """Run; exit status 0 only if every scenario passed and no splat came."""
     import scenario
     flavour = kernels.from_environment()
+    tests, told = check()
     guest = suite.Guest(flavour, paths.RESULTS / f"{flavour.name}-run")
     print("\n".join(guest.head()) + "\n", flush=True)
-    runs = job.run(chosen(), guest.spec(environment=environment()), on_line=_show)
+    runs = job.run(tests, guest.spec(environment=told), on_line=_show)
     groups = [parsers.read(run) for run in runs]
     suite.blame(groups, guest.setup.console, suite.usable_allow_rules(flavour))
     report.write(guest.results, groups, guest.head())

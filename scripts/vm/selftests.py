@@ -16,7 +16,7 @@ from kernel import environ
 from vm import paths, table
 from vm.errors import Failure
 
-SELFTESTS = Path("tools/testing/selftests")
+SELFTESTS = table.SELFTESTS
 BASE = paths.TESTS / "base"
 OURS = paths.TESTS / "vm"
 BENCH = paths.TESTS / "bench"

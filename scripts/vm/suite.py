@@ -40,11 +40,26 @@ def selected(names: Sequence[str]) -> List[str]:
     words = wanted("T").split()
     if not words:
         return list(names)
-    chosen = set()
-    for word in words:
-        exact = fnmatch.filter(names, word)
-        chosen.update(exact or [name for name in names if word in name])
+    chosen = {name for word in words for name in _matches(word, names)}
     return [name for name in names if name in chosen]
+
+
+def _matches(word: str, names: Sequence[str]) -> List[str]:
+    return fnmatch.filter(names, word) or [name for name in names if word in name]
+
+
+def require_matches(what: str, names: Sequence[str]) -> None:
+    """Every word of T must mean something."""
+    for word in wanted("T").split():
+        if not _matches(word, names):
+            raise Failure(f"No {what} matches T={word}; the names are: {' '.join(names)}.")
+
+
+def refuse(command: str, **others: str) -> None:
+    """Variables that this command does not look at: another one is meant."""
+    for name, advice in others.items():
+        if wanted(name):
+            raise Failure(f"{name} means nothing to make {command}: {advice}.")
 
 
 def alone(results: Path) -> TextIO:
@@ -62,6 +77,7 @@ class Guest:
     """A kernel, built, with its image and the machine to boot it on."""
 
     def __init__(self, flavour: kernels.Flavour, results: Optional[Path] = None):
+        accel.forced()
         self.flavour = flavour
         self.notes: List[str] = []
         self.results = results or paths.RESULTS / flavour.name
@@ -114,16 +130,37 @@ def complete() -> bool:
     return not (wanted("T") or wanted("SUBSET"))
 
 
-def main() -> int:
-    """Run; the exit status tells the truth."""
-    flavour = kernels.from_environment()
+def host_tests() -> List[str]:
+    """Tests of the tooling itself; not part of a subset or a record."""
+    return [] if wanted("SUBSET") or wanted("RECORD") else list(hosttests.TESTS)
+
+
+def check(flavour: kernels.Flavour) -> None:
+    """Refuse what cannot be meant, before anything is built."""
+    accel.forced()
+    scenarios = " ".join(test.name for test in table.scenarios())
+    refuse("test", SCENARIO=f"say T= and one of {scenarios}",
+           RAM="it is for make run")
     if wanted("RECORD") and (flavour.source != "base" or not complete()):
         raise Failure("RECORD=1 records the base, and all of it: use it with KERNEL=base, "
                       "without T and SUBSET.")
+    subsets = sorted({name for test in table.everything(flavour.source)
+                      for name in test.subsets})
+    if wanted("SUBSET") and wanted("SUBSET") not in subsets:
+        raise Failure(f"There is no SUBSET={wanted('SUBSET')}, only {', '.join(subsets)}.")
+    if wanted("T"):
+        if flavour.source == "ours" and paths.LINUX.exists():
+            kernels.source_tree(flavour)    # the names of our tests are there
+        require_matches("test", host_tests() + [test.name for test in choose(flavour)])
+
+
+def main() -> int:
+    """Run; the exit status tells the truth."""
+    flavour = kernels.from_environment()
+    check(flavour)
     guest = Guest(flavour)
     print("\n".join(guest.head()) + "\n", flush=True)
-    tests = choose(flavour)
-    own = [] if wanted("SUBSET") or wanted("RECORD") else list(hosttests.TESTS)
+    tests, own = choose(flavour), host_tests()
     names = selected(own + [test.name for test in tests])
     groups = _host_tests(guest, [name for name in own if name in names])
     tests = [test for test in tests if test.name in names]
@@ -133,7 +170,6 @@ def main() -> int:
 
 
 def _host_tests(guest: Guest, names: List[str]) -> List[Group]:
-    """Tests of the tooling itself; not part of a subset or a record."""
     groups = []
     for name in names:
         group = hosttests.TESTS[name](guest.setup, guest.results)

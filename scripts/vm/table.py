@@ -6,7 +6,7 @@ Commands and arguments of the base's tests are those of its run_vmtests.sh.
 the debug kernel.  Subset "ci" is what a debug run in CI has time for.
 """
 
-import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import List, Tuple
@@ -17,6 +17,7 @@ MM = "/opt/selftests/mm"
 KVM = "/opt/selftests/kvm"
 OURS = "/opt/selftests/vm"
 GUEST = "/opt/guest"
+SELFTESTS = Path("tools/testing/selftests")
 
 
 # What the guest may lack: shell code that goes before the command.
@@ -84,15 +85,23 @@ KMEMLEAK = Test("kmemleak", "./kmemleak", GUEST, parser="exit", seconds=60,
                 needs=("debug",))
 
 
+def programs(makefile: Path) -> List[str]:
+    """What a selftest's Makefile adds to TEST_GEN_PROGS; nothing without one."""
+    try:
+        text = makefile.read_text().replace("\\\n", " ")
+    except FileNotFoundError:
+        return []
+    lines = re.findall(r"^TEST_GEN_PROGS\s*[+:]?=(.*)$", text, re.M)
+    return sorted({word for line in lines for word in line.split("#")[0].split()})
+
+
 def ours() -> List[Test]:
-    """Our own selftests: every program that was built."""
-    where = paths.TESTS / "vm"
-    programs = sorted(p for p in where.glob("*") if p.is_file() and os.access(p, os.X_OK))
-    return [_own(program) for program in programs if program.suffix == ""]
-
-
-def _own(program: Path) -> Test:
-    return Test(f"vm:{program.name}", f"./{program.name}", OURS, seconds=120)
+    """Our own selftests.  Their Makefile names them, built or not: that of the
+    generated tree, which may have more of them than the repository, or that of
+    the repository as long as there is no tree."""
+    top = paths.LINUX if paths.LINUX.exists() else paths.ROOT
+    return [Test(f"vm:{name}", f"./{name}", OURS, seconds=120)
+            for name in programs(top / SELFTESTS / "vm" / "Makefile")]
 
 
 def scenarios() -> List[Test]:
