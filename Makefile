@@ -21,7 +21,7 @@ tree: ; @scripts/setup source && $(PY) -m series tree
 refresh: ; @$(PY) -m series refresh
 series: ; @scripts/setup source && $(PY) -m series mails
 kernel: ; @scripts/setup source build && $(PY) -m kernel build
-deb: ; @scripts/setup source build deb && scripts/deb/build
+deb: ; @scripts/deb/arguments && scripts/setup source build deb && scripts/deb/build
 clean: ; rm -rf build
 
 help:

@@ -4,6 +4,7 @@
 import importlib.machinery
 import importlib.util
 import os
+import subprocess
 import tempfile
 import unittest
 from pathlib import Path
@@ -89,6 +90,35 @@ class Build(unittest.TestCase):
         self.assertEqual([path.name for path in deb.collect(flavour)],
                          ["linux-headers-6_1_amd64.deb", "linux-image-6_1_amd64.deb"])
         self.assertEqual(list(self.dir.glob("linux-*")), [])
+
+
+class Arguments(unittest.TestCase):
+    """scripts/deb/arguments, which comes before apt."""
+
+    def ask(self, **asked):
+        done = subprocess.run([str(SCRIPT.with_name("arguments"))], text=True,
+                              env={"PATH": os.environ["PATH"], **asked},
+                              stderr=subprocess.PIPE, check=False)
+        return done.returncode, done.stderr
+
+    def test_what_is_understood(self):
+        for asked in ({}, {"CONFIG": "", "KERNEL": "ours"}, {"CONFIG": str(SCRIPT)}):
+            self.assertEqual(self.ask(**asked), (0, ""))
+
+    def test_a_configuration_that_is_not_there(self):
+        for name in ("/nonexistent", "/"):
+            status, said = self.ask(CONFIG=name)
+            self.assertEqual(status, 1)
+            self.assertIn(f"deb: CONFIG={name} is no file that can be read; say", said)
+
+    def test_there_are_no_packages_of_the_base(self):
+        status, said = self.ask(KERNEL="base")
+        self.assertEqual(status, 1)
+        self.assertIn("KERNEL=base: there are packages of our kernel only", said)
+
+    def test_make_asks_before_apt(self):
+        makefile = (SCRIPT.parents[2] / "Makefile").read_text()
+        self.assertRegex(makefile, r"deb: ; @scripts/deb/arguments && scripts/setup ")
 
 
 if __name__ == "__main__":
