@@ -5,7 +5,7 @@
 export PYTHONPATH := $(CURDIR)/scripts
 export PYTHONDONTWRITEBYTECODE := 1
 export KERNEL ?= ours
-export DEBUG T SUBSET RECORD RUNS SCENARIO RAM CONFIG FAST V
+export DEBUG T SUBSET RECORD RUNS SCENARIO RAM CONFIG FAST FORCE V
 
 PY := /usr/bin/env python3
 
@@ -22,7 +22,7 @@ refresh: ; @$(PY) -m series refresh
 series: ; @scripts/setup source && $(PY) -m series mails
 kernel: ; @scripts/setup source build && $(PY) -m kernel build
 deb: ; @scripts/deb/arguments && scripts/setup source build deb && scripts/deb/build
-clean: ; rm -rf build
+clean: ; @scripts/clean
 
 help:
 	@cat scripts/help.txt

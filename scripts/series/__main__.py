@@ -21,11 +21,21 @@ def check(with_mails: bool) -> int:
     return 1 if breaches else 0
 
 
+def unsaved() -> int:
+    """Say what make clean would destroy; it may go on if that is nothing."""
+    why = tree.unsaved()
+    if why:
+        print(f"clean: {why}\nclean: or say make clean FORCE=1 to remove "
+              "build/ with all that.", file=sys.stderr)
+    return 1 if why else 0
+
+
 COMMANDS = {
     "tree": lambda: print(tree.make_tree()),
     "base": lambda: print(tree.base_tree()),
     "steps": show_steps,
     "refresh": refresh.refresh,
+    "unsaved": unsaved,
     "mails": lambda: print(mails.make_mails()),
     "check": lambda: check(False),
     "check mails": lambda: check(True),

@@ -134,6 +134,18 @@ def unrefreshed(git: Git, known: state.State, head: str) -> str:
             "refresh, or drop them there with git reset.")
 
 
+def unsaved(repo: Repo = None) -> str:
+    """Work in the tree that would be lost with it, as a sentence or ''."""
+    repo = repo or model.default_repo()
+    git = Git(repo.tree)
+    head = git.commit_id("HEAD")
+    if not head:
+        return ""
+    git.run("update-index", "-q", "--refresh")
+    return (unfinished(repo) or unrefreshed(git, state.load(repo), head)
+            or uncommitted(git))
+
+
 def move(repo: Repo, git: Git, known: state.State, target: str) -> None:
     """Bring the work tree to target, touching only what differs.
 

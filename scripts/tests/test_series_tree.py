@@ -213,5 +213,39 @@ class Refusals(FakeRepo):
             self.make()
 
 
+class Unsaved(FakeRepo):
+    """What make clean must not destroy without being told to."""
+
+    def unsaved(self):
+        return tree.unsaved(self.repo)
+
+    def test_nothing(self):
+        tree.make_tree(self.repo)
+        self.assertEqual(self.unsaved(), "")
+        self.two_steps()
+        self.make()
+        self.assertEqual(self.unsaved(), "")
+
+    def test_commits(self):
+        self.two_steps()
+        self.make()
+        self.commit("mm: more", {"mm/memory.c": "gone\n"})
+        self.assertIn("commits that were not refreshed", self.unsaved())
+        self.refresh()
+        self.assertEqual(self.unsaved(), "")
+
+    def test_changes_that_are_not_committed(self):
+        self.two_steps()
+        self.make()
+        self.tree_file("mm/memory.c").touch()
+        self.assertEqual(self.unsaved(), "")
+        self.tree_file("mm/memory.c").write_text("edited\n")
+        self.assertIn("uncommitted changes (mm/memory.c)", self.unsaved())
+
+    def test_a_tree_that_is_not_complete(self):
+        (self.repo.tree / ".git").mkdir(parents=True)
+        self.assertEqual(self.unsaved(), "")
+
+
 if __name__ == "__main__":
     unittest.main()
