@@ -10,6 +10,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "../kselftest.h"
 #include "uf_count.h"
 #include "uf_util.h"
 
@@ -43,7 +44,7 @@ int uf_count_tracepoint(const char *name, const char *filter)
 	size_t i;
 	int fd;
 
-	for (i = 0; i < sizeof(dirs) / sizeof(dirs[0]) && id < 0; i++) {
+	for (i = 0; i < ARRAY_SIZE(dirs) && id < 0; i++) {
 		snprintf(path, sizeof(path), "%s/events/%s/id", dirs[i], name);
 		id = uf_sys_number(path);
 	}

@@ -27,11 +27,9 @@
 #define MISSING	UFFDIO_REGISTER_MODE_MISSING
 #define WP	UFFDIO_REGISTER_MODE_WP
 
-/* Trees, queue and wait queues; the last line is what the base calls them. */
+/* Trees, queue and wait queues, also those of the base. */
 static const char wait_locks[] =
-	"name ~ \"&ctx->shards*\" || name ~ \"&ctx->queue_lock\" || "
-	"name ~ \"&ctx->*_wq\" || "
-	"name ~ \"&ctx->*wqh\"";
+	"name ~ \"&ctx->shards*\" || name ~ \"&ctx->queue_lock\" || name ~ \"&ctx->*_wq*\"";
 
 FIXTURE(locks) {
 	struct uf_area a;
