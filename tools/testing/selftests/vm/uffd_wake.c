@@ -532,7 +532,7 @@ TEST_F(huge, keys)
 /* Threads that come straight back do not keep a wake-up from its end. */
 TEST(wake_ends_though_all_come_back)
 {
-	enum { CROWD = 160, ROUNDS = 4 };
+	enum { CROWD = 640, ROUNDS = 4 };
 	static struct uf_faulter f[CROWD];
 	struct uf_area a;
 	int fd, i;
