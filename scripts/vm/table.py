@@ -20,9 +20,12 @@ GUEST = "/opt/guest"
 SELFTESTS = Path("tools/testing/selftests")
 
 
-# What the guest may lack: shell code that goes before the command.
-SKIP_WITHOUT = {
+# Shell code that goes before a command that needs it.
+BEFORE = {
     "kvm": "[ -w /dev/kvm ] || { echo '# SKIP there is no /dev/kvm in the guest'; exit 4; }; ",
+    # Without chance in where mappings lie.
+    "fixed addresses": "trap 'echo 2 > /proc/sys/kernel/randomize_va_space' EXIT; "
+                       "echo 0 > /proc/sys/kernel/randomize_va_space; ",
 }
 
 
@@ -35,13 +38,13 @@ class Test:
     parser: str = "ktap"            # see vm.parsers
     seconds: int = 60               # generous: a loaded machine is no failure
     subsets: Tuple[str, ...] = ("ci",)
-    needs: Tuple[str, ...] = ()     # "debug" (kernel), and keys of SKIP_WITHOUT
+    needs: Tuple[str, ...] = ()     # "debug" (kernel), and keys of BEFORE
     conformance: bool = False       # recorded on the base and compared
 
     @property
     def script(self) -> str:
-        """The command, after a look at what it needs."""
-        return "".join(SKIP_WITHOUT.get(need, "") for need in self.needs) + self.command
+        """The command, after what it needs."""
+        return "".join(BEFORE.get(need, "") for need in self.needs) + self.command
 
 
 def _mm(name: str, command: str, **more) -> Test:
@@ -63,7 +66,8 @@ CONFORMANCE = [
     _mm("hmm-tests", "hmm-tests", seconds=120),
     _mm("cow", "cow", seconds=120, subsets=()),
     _mm("ksm_functional_tests", "ksm_functional_tests"),
-    _mm("mremap_test", "mremap_test", seconds=120, subsets=()),
+    # It takes it for granted that the 40 MiB before a place are free.
+    _mm("mremap_test", "mremap_test", seconds=120, subsets=(), needs=("fixed addresses",)),
     _mm("gup_longterm", "gup_longterm"),
     _mm("madv_populate", "madv_populate"),
     _mm("mkdirty", "mkdirty"),
