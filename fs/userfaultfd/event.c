@@ -390,7 +390,7 @@ void userfaultfd_queue_events(struct list_head *events)
 	struct uffd_event *ev;
 
 	list_for_each_entry(ev, events, list)
-		if (ev->entry.state == UFFD_NEW)
+		if (READ_ONCE(ev->entry.state) == UFFD_NEW)
 			event_queue(ev);
 }
 

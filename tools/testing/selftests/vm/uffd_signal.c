@@ -57,7 +57,7 @@ TEST(kernel_mode_does_not_spin)
 	ASSERT_TRUE(uf_faulter_call(&f, p, write_hole));
 	ASSERT_EQ(0, uf_uffd_next(fd, &msg));
 	ASSERT_EQ(0, syscall(__NR_tgkill, getpid(), f.tid, SIGUSR1));
-	/* The second try; from then on silence. */
+	/* The second try; from then on one a second at most. */
 	while (messages < ENOUGH && uf_uffd_poll(fd, POLLIN, 500) == POLLIN)
 		messages += !uf_uffd_try(fd, &msg);
 	EXPECT_LE(messages, ENOUGH - 1);
