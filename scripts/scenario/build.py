@@ -3,8 +3,8 @@
 
     python3 -m scenario.build            build our programs in the guest
 
-They are the process that CRIU restores (victim/), and the nested
-guest's initramfs.  The initramfs holds one static program (nested/init.c) and is written here,
+They are the process that CRIU restores (victim/) and the initramfs of the
+nested guest.  That holds one static program (nested/init.c) and is written here,
 byte for byte the same for the same program, without cpio or root.
 """
 

@@ -24,9 +24,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Callable, Dict, List, Optional
 
-from . import criulog
+from . import criulog, look
 from .criufacts import CHECKS, Facts, judge
-from .report import Ktap
+from .options import add_common
+from .report import Ktap, tails
 from .session import TICK, Failure
 
 HOME = Path(__file__).resolve().parent.parent.parent
@@ -34,7 +35,6 @@ VICTIM = HOME / "victim"
 CRIU = "/usr/sbin/criu"
 ADDRESS = ["--address", "127.0.0.1", "--port", "27182"]
 GOOD_END = {"victim": "killed by signal 9"}     # by CRIU, at the end
-TAIL = 15               # lines of each log shown after a failure
 
 
 class Processes:
@@ -120,24 +120,6 @@ class Processes:
                 process.kill()
                 process.wait()
         self._selector.close()
-
-
-def standstill() -> str:
-    """What all threads of the processes here do, for a run that hangs."""
-    text = []
-    for task in sorted(Path("/proc").glob("[0-9]*/task/*")):
-        try:
-            name = (task / "comm").read_text().strip()
-            if name not in ("victim", "criu"):
-                continue
-            state = (task / "stat").read_text().rpartition(") ")[2][0]
-            text += [f"{task} {name} {state}", (task / "stack").read_text()]
-            for fd in task.glob("fd/*"):
-                if "userfaultfd" in os.readlink(fd):
-                    text.append((task / "fdinfo" / fd.name).read_text())
-        except OSError:
-            continue
-    return "\n".join(text) + "\n"
 
 
 class LazyRestore:
@@ -242,7 +224,8 @@ def perform(options: argparse.Namespace, ktap: Ktap) -> Facts:
         run.run()
     except Failure as err:
         facts.failure = str(err)
-        (options.logs / "state.log").write_text(standstill())
+        (options.logs / "state.log").write_text(
+            look.processes(look.named("victim", "criu")))
         say(f"stopped: {err}")
     except Exception as err:    # a mistake of the driver is a failed run
         facts.failure = f"the driver failed: {err!r}"
@@ -253,27 +236,13 @@ def perform(options: argparse.Namespace, ktap: Ktap) -> Facts:
     return facts
 
 
-def tails(logs: Path, ktap: Ktap) -> None:
-    """The ends of all logs, for one who has no more than the output."""
-    for path in sorted(logs.glob("*.*")):
-        lines = path.read_text("utf-8", "replace").splitlines()[-TAIL:]
-        for line in [f"the end of {path.name}:", *lines] if lines else []:
-            ktap.note(line)
-
-
 def arguments(argv: Optional[List[str]]) -> argparse.Namespace:
     # A debug kernel is slow enough with less.
     usual = 16 if os.environ.get("DEBUG") == "1" else 48
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--mib", type=int, default=usual,
                         help=f"most of the process's memory ({usual})")
-    parser.add_argument("--patience", type=float, metavar="X",
-                        default=float(os.environ.get("TIME_SCALE", 10)),
-                        help="how much slower this machine is than a native "
-                        "one (TIME_SCALE, or 10)")
-    parser.add_argument("--logs", type=Path, help="where logs are kept",
-                        default=Path(os.environ.get("RESULT_DIR",
-                                                    "/tmp/criu")))
+    add_common(parser, "/tmp/criu")
     return parser.parse_args(argv)
 
 
@@ -288,7 +257,7 @@ def main(argv: Optional[List[str]] = None) -> int:
         json.dumps(asdict(facts), indent=1, sort_keys=True) + "\n")
     good = ktap.end()
     if not good:
-        tails(options.logs, ktap)
+        ktap.note(tails(options.logs, "*.*"))
     return 0 if good else 1
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import List, Optional
 
+from . import look
 from .qmp import QMP, QMPClosed, QMPError, QMPTimeout
 
 QEMU = "qemu-system-x86_64"
@@ -164,18 +165,8 @@ class Machine:
         return f"{self.name}: {'; '.join(doing)}"
 
     def _look(self) -> str:
-        text = []
-        process = Path(f"/proc/{self.process.pid}")
-        for task in sorted(process.glob("task/*")):
-            name, wchan, stack = [
-                (task / part).read_text().strip()
-                for part in ("comm", "wchan", "stack")]
-            state = (task / "stat").read_text().rpartition(") ")[2][0]
-            text += [f"{name} {state} {wchan}", stack]
-        for fd in process.glob("fd/*"):
-            if "userfaultfd" in os.readlink(fd):
-                text.append((process / "fdinfo" / fd.name).read_text())
-        return "\n".join(text) + "\n" + self._registers().replace("\r", "")
+        return (look.processes([self.process.pid])
+                + self._registers().replace("\r", ""))
 
     def _panic(self) -> str:
         """What the guest's kernel said when it panicked, if it did."""

@@ -14,9 +14,10 @@ from typing import List, Optional
 from . import broken, verdict
 from .accel import choose
 from .machine import HOME, QEMU, Config
+from .options import add_common
 from .postcopy import Damage, Migration
 from .qmp import QMPError
-from .report import Ktap, record, story
+from .report import Ktap, record, story, tails
 from .session import Failure, Session
 from .snapshot import Snapshot
 from .verdict import MIB, Facts, judge
@@ -25,7 +26,6 @@ SCENARIOS = {"postcopy": Migration, "snapshot": Snapshot}
 ARENA = 0.76            # of the guest's RAM; verdict.LEAST_ARENA is due
 PAGE = 4096
 REPORT = "report.txt"
-TAIL = 15               # lines of each log shown after a failure
 ALARM = re.compile(r"BUG: |WARNING: |Oops|Kernel panic|general protection|"
                    r"Bad page|rcu: INFO|blocked for more than")
 
@@ -48,13 +48,7 @@ def arguments(argv: Optional[List[str]]) -> argparse.Namespace:
                         help="flip one bit of the guest's memory on the way")
     parser.add_argument("--kill", choices=["source", "destination"],
                         help="kill that QEMU on the way")
-    parser.add_argument("--patience", type=float, metavar="X",
-                        default=float(os.environ.get("TIME_SCALE", 10)),
-                        help="how much slower this machine is than a native "
-                        "one (TIME_SCALE, or 10)")
-    parser.add_argument("--logs", type=Path, help="where logs are kept",
-                        default=Path(os.environ.get("RESULT_DIR",
-                                                    "/tmp/scenario")))
+    add_common(parser, "/tmp/scenario")
     options = parser.parse_args(argv)
     if not 192 <= options.ram <= 2048:
         parser.error("--ram: between 192 and 2048 (MiB)")
@@ -69,17 +63,6 @@ def missing() -> Optional[str]:
         if not (HOME / name).exists():
             return f"{HOME / name} is not in the image"
     return None
-
-
-def tails(logs: Path) -> str:
-    """The ends of the QEMUs' logs and the guests' consoles."""
-    text = []
-    for path in sorted(logs.glob("*.log")):
-        lines = path.read_text("utf-8", "replace").splitlines()[-TAIL:]
-        if lines:
-            text += [f"the end of {path.name}:"]
-            text += [f"  {line.rstrip()}" for line in lines]
-    return "\n".join(text)
 
 
 def alarms(logs: Path) -> List[str]:
@@ -145,7 +128,7 @@ def run_scenarios(names: List[str], options: argparse.Namespace) -> bool:
         stories.append(story(facts, results))
         (options.logs / name / "facts.json").write_text(record(facts, results))
         if not all(r.ok for r in results):
-            ktap.note(tails(options.logs / name))
+            ktap.note(tails(options.logs / name, "*.log"))
     keep(options, "\n".join(stories), ktap)
     return ktap.end()
 

@@ -3,9 +3,23 @@
 
 import json
 from dataclasses import asdict
+from pathlib import Path
 from typing import IO, List, Optional
 
 from .verdict import MIB, Facts, Result
+
+TAIL = 15               # lines of each log shown after a failure
+
+
+def tails(logs: Path, pattern: str) -> str:
+    """The ends of the logs, for one who has no more than the output."""
+    text = []
+    for path in sorted(logs.glob(pattern)):
+        lines = path.read_text("utf-8", "replace").splitlines()[-TAIL:]
+        if lines:
+            text += [f"the end of {path.name}:"]
+            text += [f"  {line.rstrip()}" for line in lines]
+    return "\n".join(text)
 
 
 class Ktap:
