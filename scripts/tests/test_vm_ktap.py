@@ -100,6 +100,10 @@ class Programs(unittest.TestCase):
     def test_bad_status_with_a_failure_says_it_once(self):
         self.assertEqual(len(outcome("ktap", "1..1\nnot ok 1 a\n", 1)), 1)
 
+    def test_death_before_all_results_says_how(self):
+        self.assertEqual(outcome("ktap", "1..2\nok 1 a\n", 139)[-1][2],
+                         "fewer results than planned: 1 of 2 (killed by signal 11)")
+
     def test_cause_counts_although_all_results_are_there(self):
         self.assertEqual(outcome("ktap", "1..1\nok 1 a\n", None, "panic: x")[-1],
                          (parsers.WHOLE, FAIL, "panic: x"))

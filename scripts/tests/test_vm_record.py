@@ -85,6 +85,14 @@ class Reports(unittest.TestCase):
         self.assertIn("cow: no device (c)", text)
         self.assertIn("cow: b: bad", text)
 
+    def test_a_failed_test_has_its_last_words_shown(self):
+        many = "".join(f"line {i}\n" for i in range(100)) + "ok 7 fine\nthe end\n"
+        bad = Group("cow", [Case("b", FAIL, "bad")], 1.0, many)
+        lines = report.failures([bad, group(("a", PASS))])
+        self.assertEqual(lines[0], "  cow: b: bad")
+        self.assertEqual(lines[-2:], ["    | line 99", "    | the end"])
+        self.assertEqual(len(lines), 1 + report.SHOWN_LINES)
+
     def test_junit(self):
         root = report.junit(self.GROUPS).getroot()
         suite = root.find("testsuite[@name='cow']")

@@ -7,7 +7,7 @@ is a failure of the whole program.
 """
 
 import re
-from typing import Callable, Dict, List
+from typing import Callable, Dict, List, Optional
 
 from vm import ktap
 from vm.job import TestRun
@@ -37,13 +37,18 @@ def read(run: TestRun) -> Group:
         group.cases = PARSERS[run.test.parser](run)
     except Broken as broken:
         group.cases = broken.cases
-        reason = reason or str(broken)
+        reason = reason or str(broken) + _end_words(run.status)
     if not reason and run.status not in (0, SKIP_STATUS) and not group.count(FAIL):
         reason = _status_words(run.status)
     if reason:
         group.cases = [case for case in group.cases if case.name != WHOLE]
         group.fail(WHOLE, reason)
     return group
+
+
+def _end_words(status: Optional[int]) -> str:
+    """How a program that owes results came to its end, if not in peace."""
+    return f" ({_status_words(status)})" if status else ""
 
 
 def _status_words(status: int) -> str:

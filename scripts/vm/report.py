@@ -11,6 +11,7 @@ from vm.results import FAIL, PASS, SKIP, Case, Group, total
 
 NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd]")
 SHOWN_SKIPS = 8         # of one reason in one test
+SHOWN_LINES = 12        # of the output of a test that failed
 
 
 def last_line(groups: List[Group]) -> str:
@@ -32,11 +33,28 @@ def summary(groups: List[Group], head: List[str]) -> str:
     skips = _skips(groups)
     if skips:
         lines += ["", "Skipped:"] + skips
-    failures = [f"  {group.name}: {case.name}: {case.reason}"
-                for group in groups for case in group.cases if case.status == FAIL]
-    if failures:
-        lines += ["", "Failed:"] + failures
+    failed = failures(groups)
+    if failed:
+        lines += ["", "Failed:"] + failed
     return "\n".join(lines + ["", last_line(groups)]) + "\n"
+
+
+def failures(groups: List[Group]) -> List[str]:
+    """What failed, and what the test said last."""
+    lines = []
+    for group in groups:
+        failed = [f"  {group.name}: {case.name}: {case.reason}"
+                  for case in group.cases if case.status == FAIL]
+        if failed:
+            lines += failed + [f"    | {line}" for line in _telling(group.output)]
+    return lines
+
+
+def _telling(output: str) -> List[str]:
+    """The last lines, without results that are fine."""
+    lines = [line for line in _xml(output).splitlines()
+             if line.strip() and not line.startswith("ok ")]
+    return lines[-SHOWN_LINES:]
 
 
 def _skips(groups: List[Group]) -> List[str]:
@@ -57,6 +75,7 @@ def write(directory: Path, groups: List[Group], head: List[str]) -> None:
     """All reports of a run into a directory."""
     directory.mkdir(parents=True, exist_ok=True)
     (directory / "summary.txt").write_text(summary(groups, head))
+    (directory / "failed.txt").write_text("".join(f"{line}\n" for line in failures(groups)))
     (directory / "results.ktap").write_text(ktap(groups))
     (directory / "results.json").write_text(as_json(groups, head))
     junit(groups).write(directory / "junit.xml", encoding="utf-8", xml_declaration=True)

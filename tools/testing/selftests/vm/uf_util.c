@@ -39,8 +39,9 @@ static void on_fault(int sig, siginfo_t *info, void *context)
 	if (sig == SIGBUS && trap.fn && trap.fn(info, trap.arg))
 		return;
 	if (!trap.armed) {
-		/* Not ours: let the restarted access end the process. */
+		/* Not ours, and perhaps not to be had again by going on. */
 		signal(sig, SIG_DFL);
+		raise(sig);
 		return;
 	}
 	trap.info = *info;

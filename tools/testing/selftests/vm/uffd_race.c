@@ -10,9 +10,10 @@
  * those that the kernel has; with UFFD_FEATURE_FAIL_CLOSED among them a hole may
  * raise SIGBUS as well.
  *
- * Each thread draws from a generator seeded by -s and its number; -t says for how
- * many seconds, -w how many threads wait.  The seed is printed and replays the
- * draws, though not the interleaving.
+ * Each thread draws from a generator seeded by -s and its number; -t says for at
+ * least how many seconds (longer, if by then some kind of call has not succeeded
+ * yet), -w how many threads wait.  The seed is printed and replays the draws,
+ * though not the interleaving.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -388,19 +389,26 @@ static bool end_all(void)
 	return !stuck;
 }
 
+static bool every_kind_done(void)
+{
+	int kind;
+
+	for (kind = 0; kind < KINDS; kind++)
+		if (!__atomic_load_n(&g.done[kind], __ATOMIC_RELAXED))
+			return false;
+	return true;
+}
+
 static bool report(void)
 {
-	bool ok = !g.bad;
 	int kind;
 	size_t i;
 
 	for (i = 0; i < GRANULES; i++)
 		judge(i, uf_read(at(i)), "in the end");
-	for (kind = 0; kind < KINDS; kind++) {
+	for (kind = 0; kind < KINDS; kind++)
 		ksft_print_msg("%-10s %8u\n", kind_names[kind], g.done[kind]);
-		ok = ok && g.done[kind];
-	}
-	return ok && !g.bad;
+	return every_kind_done() && !g.bad;
 }
 
 static void run(enum uf_kind kind, const char *name, uint64_t seed, int seconds)
@@ -421,6 +429,7 @@ static void run(enum uf_kind kind, const char *name, uint64_t seed, int seconds)
 		ksft_exit_fail_msg("no threads\n");
 	end = uf_now_ms() + seconds * 1000;
 	uf_until(false, end - uf_now_ms());
+	uf_until(every_kind_done(), UF_WAIT_MS);
 	if (!end_all())
 		ksft_exit_fail_msg("%s: threads hang\n", name);
 	ksft_test_result(report(), "%s\n", name);
