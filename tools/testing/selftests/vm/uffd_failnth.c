@@ -362,12 +362,29 @@ static void turn_back(void)
 			uf_sys_write(knobs[i].path, old_knobs[i]);
 }
 
+/*
+ * The C library's restartable sequences: the kernel writes to their area on its
+ * way out of a call that slept, and when a fork has write-protected it and no
+ * page is to be had for a copy, it ends the process.  So start without them.
+ */
+static void without_rseq(char **argv)
+{
+	static const char name[] = "GLIBC_TUNABLES";
+
+	if (getenv(name))
+		return;
+	setenv(name, "glibc.pthread.rseq=0", true);
+	execv("/proc/self/exe", argv);
+	ksft_exit_fail_msg("cannot start again without rseq: %s\n", strerror(errno));
+}
+
 int main(int argc, char **argv)
 {
 	char path[64];
 	size_t i;
 	int n;
 
+	without_rseq(argv);
 	uf_begin_uffd();
 	ksft_print_header();
 	snprintf(path, sizeof(path), "/proc/self/task/%d/fail-nth", (int)gettid());
