@@ -369,12 +369,13 @@ static void turn_back(void)
  */
 static void without_rseq(char **argv)
 {
-	static const char name[] = "GLIBC_TUNABLES";
+	static const char name[] = "GLIBC_TUNABLES", off[] = "glibc.pthread.rseq=0";
+	const char *now = getenv(name);
 
-	if (getenv(name))
+	if (now && !strcmp(now, off))
 		return;
-	setenv(name, "glibc.pthread.rseq=0", true);
-	execv("/proc/self/exe", argv);
+	if (!setenv(name, off, true))
+		execv("/proc/self/exe", argv);
 	ksft_exit_fail_msg("cannot start again without rseq: %s\n", strerror(errno));
 }
 
