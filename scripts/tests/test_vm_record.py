@@ -93,6 +93,14 @@ class Reports(unittest.TestCase):
         self.assertEqual(lines[-2:], ["    | line 99", "    | the end"])
         self.assertEqual(len(lines), 1 + report.SHOWN_LINES)
 
+    def test_good_results_do_not_hide_what_failed(self):
+        good = "".join(f"#  RUN           a.{i} ...\n#            OK  a.{i}\nok {i} a.{i}\n"
+                       for i in range(2, 50))
+        text = "# a.c:7:b:Expected 1 == 2\n#          FAIL  a.b\nnot ok 1 a.b\n" + good
+        self.assertEqual(report.failures([Group("a", [Case("b", FAIL, "bad")], 1.0, text)])[1:],
+                         ["    | # a.c:7:b:Expected 1 == 2", "    | #          FAIL  a.b",
+                          "    | not ok 1 a.b"])
+
     def test_junit(self):
         root = report.junit(self.GROUPS).getroot()
         suite = root.find("testsuite[@name='cow']")

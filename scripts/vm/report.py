@@ -12,6 +12,8 @@ from vm.results import FAIL, PASS, SKIP, Case, Group, total
 NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd]")
 SHOWN_SKIPS = 8         # of one reason in one test
 SHOWN_LINES = 12        # of the output of a test that failed
+# A good result, or what the kselftest harness says around one.
+FINE = re.compile(r"ok |#\s+(RUN|OK) ")
 
 
 def last_line(groups: List[Group]) -> str:
@@ -53,7 +55,7 @@ def failures(groups: List[Group]) -> List[str]:
 def _telling(output: str) -> List[str]:
     """The last lines, without results that are fine."""
     lines = [line for line in _xml(output).splitlines()
-             if line.strip() and not line.startswith("ok ")]
+             if line.strip() and not FINE.match(line)]
     return lines[-SHOWN_LINES:]
 
 
