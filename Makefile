@@ -13,10 +13,10 @@ PY := /usr/bin/env python3
 .DEFAULT_GOAL := help
 
 run: ; @scripts/setup source build vm && $(PY) -m vm run
-test: ; @scripts/setup source build vm && $(PY) -m vm test
+test: ; @scripts/setup source build vm lint && $(PY) -m vm test
 bench: ; @scripts/setup source build vm bench && $(PY) -m bench
 shell: ; @scripts/setup source build vm && $(PY) -m vm shell
-check: ; @scripts/setup source build vm check && $(PY) -m check
+check: ; @scripts/setup source build vm lint check && $(PY) -m check
 tree: ; @scripts/setup source && $(PY) -m series tree
 refresh: ; @$(PY) -m series refresh
 series: ; @scripts/setup source && $(PY) -m series mails

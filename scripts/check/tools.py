@@ -38,7 +38,7 @@ def need(*tools: str) -> None:
     for tool in tools:
         if shutil.which(tool, path=path) is None:
             package = PACKAGES.get(tool, tool)
-            raise Broken(f"{tool} is missing: run 'scripts/setup build check' "
+            raise Broken(f"{tool} is missing: run 'scripts/setup build lint check' "
                          f"or install the package {package}")
 
 
