@@ -116,11 +116,13 @@ static void judge(size_t i, int got, const char *who)
 
 /*
  * All waiters: an access to anywhere, which may take as long as it takes.  The
- * more they are the longer each rests, or pages that are there keep all busy.
+ * more they are the longer each rests, or pages that are there keep all busy; a
+ * crowd rests longer still, or those who change something hardly ever run.
  */
 static void do_access(struct worker *w)
 {
-	struct timespec rest = { .tv_nsec = waiters_wanted * 10000L };
+	long each = waiters_wanted > 100 ? 100000 : 10000;
+	struct timespec rest = { .tv_nsec = waiters_wanted * each };
 	size_t i = below(w, GRANULES);
 	int ret;
 
