@@ -51,7 +51,7 @@ class Workload:
 
 def _kvm(name: str, title: str, options: str) -> Workload:
     """KVM's own test: 8 vCPUs fault on all of their memory, 8 threads fill it."""
-    return Workload(f"kvm-{name}", "Demand paging of a KVM guest, 8 vCPUs",
+    return Workload(f"kvm-{name}", f"Demand paging of a KVM guest, 8 vCPUs: {title}",
                     f"./demand_paging_test {options} -a -v 8 -r 8 -b 2M",
                     (Row(f"kvm_{name}", title, SECONDS),), WALL, KVM,
                     r"Total guest execution time:\s+(\d+\.\d+)s", ("kvm",))

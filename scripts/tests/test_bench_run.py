@@ -25,6 +25,9 @@ class Table(unittest.TestCase):
         self.assertEqual(len(names), len(set(names)))
         figures = [row.name for row in rows(WORKLOADS)]
         self.assertEqual(len(figures), len(set(figures)))
+        # Sections of one page: the same heading twice is a warning of Sphinx.
+        titles = [workload.title for workload in WORKLOADS]
+        self.assertEqual(len(titles), len(set(titles)))
 
     def test_quotients_are_of_the_same_workload(self):
         for workload in WORKLOADS:
