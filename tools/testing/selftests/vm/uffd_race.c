@@ -62,6 +62,7 @@ static int waiters_wanted = 24;
 
 struct worker {
 	pthread_t thread;
+	pid_t tid, child;
 	uint64_t state;
 	void (*fn)(struct worker *w);
 	bool *stop;
@@ -121,8 +122,8 @@ static void judge(size_t i, int got, const char *who)
  */
 static void do_access(struct worker *w)
 {
-	long each = waiters_wanted > 100 ? 100000 : 10000;
-	struct timespec rest = { .tv_nsec = waiters_wanted * each };
+	long us = waiters_wanted * (waiters_wanted > 100 ? 500 : 10);
+	struct timespec rest = { us / 1000000, us % 1000000 * 1000 };
 	size_t i = below(w, GRANULES);
 	int ret;
 
@@ -255,6 +256,7 @@ static void do_fork(struct worker *w)
 		}
 		_exit(0);
 	}
+	w->child = pid;
 	if (pid < 0 || waitpid(pid, &ret, 0) != pid)
 		return;
 	count(K_FORK, true);
@@ -315,6 +317,7 @@ static void *work(void *arg)
 {
 	struct worker *w = arg;
 
+	w->tid = syscall(__NR_gettid);
 	while (!__atomic_load_n(w->stop, __ATOMIC_ACQUIRE))
 		w->fn(w);
 	__atomic_store_n(&w->done, true, __ATOMIC_RELEASE);
@@ -346,14 +349,53 @@ static int still_running(struct worker *w, int n)
 	return running;
 }
 
+static void print_stack(const char *path)
+{
+	char line[256];
+	FILE *f = fopen(path, "r");
+
+	while (f && fgets(line, sizeof(line), f))
+		ksft_print_msg("  %s", line);
+	if (f)
+		fclose(f);
+}
+
+/* Where those sleep who should have come to their end, and their children. */
+static void print_stuck(const struct worker *w, int n, const char *who)
+{
+	char path[64];
+	int i;
+
+	for (i = 0; i < n; i++) {
+		if (__atomic_load_n(&w[i].done, __ATOMIC_ACQUIRE))
+			continue;
+		ksft_print_msg("%s %d is stuck\n", who, i);
+		snprintf(path, sizeof(path), "/proc/self/task/%d/stack", w[i].tid);
+		print_stack(path);
+		snprintf(path, sizeof(path), "/proc/%d/stack", w[i].child);
+		print_stack(path);
+	}
+}
+
+/*
+ * How long a thread may take to come to its end.  A child takes down its copies
+ * of all stacks; with thousands, and debug options, that is minutes.
+ */
+static long patience_ms(void)
+{
+	return UF_WAIT_MS * (1 + waiters_wanted / 256);
+}
+
 /* Ends a group of threads; how many of them do not come to their end. */
-static int finish(struct worker *w, int n, bool *stop)
+static int finish(struct worker *w, int n, bool *stop, const char *who)
 {
 	int i;
 
 	__atomic_store_n(stop, true, __ATOMIC_RELEASE);
-	if (!uf_until(!still_running(w, n), UF_WAIT_MS))
+	if (!uf_until(!still_running(w, n), patience_ms())) {
+		print_stuck(w, n, who);
 		return still_running(w, n);
+	}
 	for (i = 0; i < n; i++) {
 		pthread_join(w[i].thread, NULL);
 		free(w[i].buf);
@@ -377,15 +419,20 @@ static bool start_all(uint64_t seed)
 	return true;
 }
 
-/* In the order in which they depend on each other; false when one is stuck. */
+/*
+ * In the order in which they depend on each other; false when one is stuck.
+ * Waiters that do not sleep end at once: a crowd leaves no time to the others.
+ */
 static bool end_all(void)
 {
-	int stuck = finish(changers, ARRAY_SIZE(changers), &g.stop_changes);
+	int stuck;
 
 	__atomic_store_n(&g.stop_waits, true, __ATOMIC_RELEASE);
+	stuck = finish(changers, ARRAY_SIZE(changers), &g.stop_changes, "changer");
+
 	close(current_fd());
-	stuck += finish(waiters, waiters_wanted, &g.stop_waits);
-	stuck += finish(readers, ARRAY_SIZE(readers), &g.stop_reads);
+	stuck += finish(waiters, waiters_wanted, &g.stop_waits, "waiter");
+	stuck += finish(readers, ARRAY_SIZE(readers), &g.stop_reads, "reader");
 	if (stuck)
 		ksft_print_msg("%d threads do not come to their end\n", stuck);
 	return !stuck;
@@ -431,7 +478,7 @@ static void run(enum uf_kind kind, const char *name, uint64_t seed, int seconds)
 		ksft_exit_fail_msg("no threads\n");
 	end = uf_now_ms() + seconds * 1000;
 	uf_until(false, end - uf_now_ms());
-	uf_until(every_kind_done(), UF_WAIT_MS);
+	uf_until(every_kind_done(), patience_ms());
 	if (!end_all())
 		ksft_exit_fail_msg("%s: threads hang\n", name);
 	ksft_test_result(report(), "%s\n", name);
