@@ -13,6 +13,7 @@
  * VM_USERFAULT: its holes raise SIGBUS instead of being filled with zeroes.
  */
 #include <linux/hugetlb.h>
+#include <linux/remote_mapping.h>
 
 #include "uffd.h"
 
@@ -95,6 +96,8 @@ static int check_vmas_to_register(struct userfaultfd_ctx *ctx,
 	int ret;
 
 	*ioctls = UFFD_API_RANGE_IOCTLS;
+	if (mm_remote_overlaps(ctx->mm, start, end))
+		return -EBUSY;
 	for_each_vma_range(vmi, vma, end) {
 		if (first && !whole_huge_pages(vma, start))
 			return -EINVAL;
