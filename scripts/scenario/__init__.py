@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Users' jobs run on the new kernel: live migration and live snapshot of a VM.
+"""Users' jobs run on the new kernel: a VM is migrated, saved, looked into.
 
-``guest/`` is the driver that runs inside the guest kernel and starts two real
-QEMU processes there; ``nested/`` is the program those QEMUs run; ``build.py``
-and ``host.py`` are this side of it.  The functions here are what scripts/vm
-asks for; they import late, because this file goes into the guest as well.
+``guest/`` is the driver that runs inside the guest kernel and starts real QEMU
+processes there; ``nested/`` is the program those QEMUs run; ``introspector/``
+looks into one from outside; ``build.py`` and ``host.py`` are this side of it.
+The functions here are what scripts/vm asks for; they import late, because this
+file goes into the guest as well.
 """
 
 

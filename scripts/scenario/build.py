@@ -3,9 +3,9 @@
 
     python3 -m scenario.build            build our programs in the guest
 
-They are the process that CRIU restores (victim/) and the initramfs of the
-nested guest.  That holds one static program (nested/init.c) and is written here,
-byte for byte the same for the same program, without cpio or root.
+They are the process that CRIU restores (victim/), the introspector, and the
+initramfs of the nested guest.  That holds one static program (nested/) and is
+written here, byte for byte the same for the same program, without cpio or root.
 """
 
 import os
@@ -19,8 +19,11 @@ from vm.errors import Failure
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 OUT = ROOT / "build" / "image"
-SOURCE = HERE / "nested" / "init.c"
+NESTED = HERE / "nested"
 VICTIM = HERE / "victim"
+INTROSPECTOR = HERE / "introspector"
+# Our UAPI headers that Debian's libc does not have; those that it has go first.
+UAPI = ROOT / "include" / "uapi"
 IN_IMAGE = "opt/scenario"
 
 # Debian's QEMU loads its software emulator from here when KVM is missing.
@@ -63,9 +66,9 @@ def _fresh(target: Path, *sources: Path) -> bool:
 def build(out: Path = OUT) -> Path:
     """Compile the nested init and pack it; nothing is done twice."""
     target = out / "nested.cpio"
-    if _fresh(target, SOURCE, Path(__file__)):
+    binary = compiled(NESTED, out / "nested-init")
+    if _fresh(target, binary, Path(__file__)):
         return target
-    binary = compiled(SOURCE.parent, out / "nested-init")
     partial = target.with_suffix(".tmp")
     partial.write_bytes(initramfs(binary.read_bytes()))
     os.replace(partial, target)
@@ -75,11 +78,13 @@ def build(out: Path = OUT) -> Path:
 def compiled(folder: Path, target: Path) -> Path:
     """The static program of a folder's sources; nothing is done twice."""
     sources = sorted(folder.glob("*.c"))
-    if _fresh(target, *sources, *folder.glob("*.h"), Path(__file__)):
+    headers = [*folder.glob("*.h"), *NESTED.glob("*.h"), *UAPI.glob("*/*.h")]
+    if _fresh(target, *sources, *headers, Path(__file__)):
         return target
     target.parent.mkdir(parents=True, exist_ok=True)
     command = ["gcc", "-O2", "-Wall", "-Wextra", "-static", "-pthread", "-s",
-               "-o", str(target), *map(str, sources)]
+               "-idirafter", str(UAPI), "-o", str(target),
+               *map(str, sources)]
     try:
         done = subprocess.run(command, capture_output=True, text=True,
                               check=False)
@@ -115,6 +120,8 @@ def image_files(kernel: Path) -> List[Tuple[Path, str]]:
     files += [(HERE / "guest" / "run", f"{IN_IMAGE}/run"),
               (build(), f"{IN_IMAGE}/nested.cpio"),
               (compiled(VICTIM, OUT / "victim"), f"{IN_IMAGE}/victim"),
+              (compiled(INTROSPECTOR, OUT / "introspector"),
+               f"{IN_IMAGE}/introspector"),
               (nested_kernel(kernel), f"{IN_IMAGE}/bzImage")]
     if (MODULES / MODULE).exists():
         files.append((MODULES / MODULE, f"{str(MODULES)[1:]}/{MODULE}"))
@@ -125,6 +132,7 @@ def main() -> int:
     try:
         print(build())
         print(compiled(VICTIM, OUT / "victim"))
+        print(compiled(INTROSPECTOR, OUT / "introspector"))
     except Failure as err:
         print(f"scenario: {err}", file=sys.stderr)
         return 1

@@ -34,6 +34,8 @@ def tests() -> List[Test]:
         # debug kernel that is no matter of minutes when the host is busy.
         Test("snapshot", f"{COMMAND} snapshot", DIRECTORY, seconds=SECONDS,
              subsets=("run",)),
+        Test("introspect", f"{COMMAND} introspect", DIRECTORY, seconds=SECONDS,
+             subsets=("run",), needs=("ours",)),
         Test("broken-scenarios", f"{COMMAND} broken", DIRECTORY,
              seconds=2 * SECONDS, subsets=()),
     ]

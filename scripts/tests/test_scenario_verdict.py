@@ -8,7 +8,8 @@ from dataclasses import replace
 
 from scenario.guest import broken
 from scenario.guest.report import Ktap, record, story
-from scenario.guest.verdict import MIB, Facts, judge, plan
+from scenario.guest.result import MIB
+from scenario.guest.verdict import Facts, judge, plan
 
 MIGRATED = Facts(
     "postcopy", ram=256 * MIB, accel="kvm", accel_reason="because", cpus=2,

@@ -122,6 +122,15 @@ class Run(Request):
         self.assertEqual([test.name for test in tests], ["snapshot"])
         self.assertEqual(told, {"SCENARIO_RAM": "256"})
 
+    def test_what_only_ours_can_do(self):
+        names = [test.name for test in scenarios.check()[0]]
+        self.assertEqual(names, ["postcopy", "snapshot", "introspect"])
+        with mock.patch.dict(os.environ, KERNEL="base"):
+            names = [test.name for test in scenarios.check()[0]]
+            self.assertEqual(names, ["postcopy", "snapshot"])
+            self.refused(scenarios.check, "^There is no scenario 'introspect' for the "
+                         "kernel 'base'", SCENARIO="introspect")
+
     def test_what_is_not(self):
         self.refused(scenarios.check, "^RAM=lots is no amount", RAM="lots")
         self.refused(scenarios.check, "^RAM=2G is not between", RAM="2G")

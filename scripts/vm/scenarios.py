@@ -13,15 +13,16 @@ from vm.errors import Failure
 from vm.results import FAIL, PASS, total
 
 
-def chosen():
+def chosen(kernel: str):
     """The scenarios that SCENARIO asks for; by default what users do, not
     those that only show that a failure would be noticed (in no subset)."""
-    known = {test.name: test for test in table.scenarios()}
+    known = {test.name: test for test in table.scenarios(kernel)}
     usual = " ".join(name for name, test in known.items() if test.subsets)
     names = (os.environ.get("SCENARIO") or "all").replace("all", usual).split()
     for name in names:
         if name not in known:
-            raise Failure(f"There is no scenario '{name}', only {', '.join(known) or 'none'}.")
+            raise Failure(f"There is no scenario '{name}' for the kernel '{kernel}', only "
+                          f"{', '.join(known) or 'none'}.")
     return [known[name] for name in names]
 
 
@@ -35,9 +36,9 @@ def check():
     """The scenarios to run and what they are told; refuse what cannot be
     meant, before anything is built."""
     accel.forced()
-    suite.refuse("run", T="say SCENARIO=postcopy or snapshot, or make test T=NAME",
+    suite.refuse("run", T="say SCENARIO=postcopy, snapshot or introspect, or make test T=NAME",
                  SUBSET="it is for make test", RECORD="it is for make test and make bench")
-    return chosen(), environment()
+    return chosen(kernels.from_environment().source), environment()
 
 
 def main() -> int:

@@ -38,7 +38,7 @@ class Test:
     parser: str = "ktap"            # see vm.parsers
     seconds: int = 60               # generous: a loaded machine is no failure
     subsets: Tuple[str, ...] = ("ci",)
-    needs: Tuple[str, ...] = ()     # "debug" (kernel), and keys of BEFORE
+    needs: Tuple[str, ...] = ()     # "debug", "ours" (kernel); keys of BEFORE
     conformance: bool = False       # recorded on the base and compared
 
     @property
@@ -108,13 +108,13 @@ def ours() -> List[Test]:
             for name in programs(top / SELFTESTS / "vm" / "Makefile")]
 
 
-def scenarios() -> List[Test]:
-    """What users do: the scenarios of scripts/scenario."""
+def scenarios(kernel: str = "ours") -> List[Test]:
+    """What users do: the scenarios of scripts/scenario, those for a kernel."""
     import scenario
-    return list(scenario.tests())
+    return [test for test in scenario.tests() if kernel == "ours" or "ours" not in test.needs]
 
 
 def everything(kernel: str) -> List[Test]:
     """All tests for a kernel, "ours" or "base", in order."""
     own = ours() if kernel == "ours" else []
-    return own + CONFORMANCE + scenarios() + [KMEMLEAK]
+    return own + CONFORMANCE + scenarios(kernel) + [KMEMLEAK]

@@ -4,10 +4,12 @@
 Each says which results it must fail and what must be said about it.
 """
 
+import os
 from dataclasses import dataclass
 
 from .postcopy import Damage
-from .verdict import Facts, Result, judge
+from .result import Result, Run
+from .verdict import judge
 
 
 @dataclass
@@ -19,6 +21,7 @@ class Sabotage:
     damage: Damage
     says: str               # in the detail of the result that must fail
     fails: str              # name of that result
+    needs: str = "/"        # a file; without it the run makes no sense
 
 
 RUNS = [
@@ -36,10 +39,14 @@ RUNS = [
     Sabotage("a flipped byte fails a restore", "flip-snapshot",
              "snapshot", Damage(flip=True),
              "1 corrupted page(s)", "no page corrupted"),
+    Sabotage("a flipped byte fails an introspection", "flip-introspect",
+             "introspect", Damage(flip=True),
+             "what must not be: node 255: the seal is",
+             "counter followed, all intact", "/dev/remote-map"),
 ]
 
 
-def assess(run: Sabotage, facts: Facts) -> Result:
+def assess(run: Sabotage, facts: Run) -> Result:
     """Was the damage noticed, and called by its name?"""
     name = f"broken: {run.name}"
     for result in judge(facts):
@@ -52,5 +59,10 @@ def assess(run: Sabotage, facts: Facts) -> Result:
     return Result(name, False, f"no result is called \"{run.fails}\"")
 
 
+def possible(run: Sabotage) -> bool:
+    """Has this kernel what the scenario is about?"""
+    return os.path.exists(run.needs)
+
+
 def plan() -> int:
-    return len(RUNS)
+    return sum(map(possible, RUNS))

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Dict, List, Optional, Tuple
 
 from .criulog import THREADS, Daemon, Victim
-from .verdict import Check, Result, apply
+from .result import Check, Result, apply
 
 # What the process does at once after the restore: the name in its report, that
 # in CRIU's log, and for the results.

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import List, Optional
 
-from . import look
+from . import look, monitor
 from .qmp import QMP, QMPClosed, QMPError, QMPTimeout
 
 QEMU = "qemu-system-x86_64"
@@ -34,6 +34,7 @@ class Config:
     cpus: int
     accel: str              # kvm or tcg
     arena: int              # bytes under the pattern
+    words: str = ""         # more for the kernel's command line
     kernel: Path = HOME / "bzImage"
     initrd: Path = HOME / "nested.cpio"
 
@@ -75,7 +76,7 @@ class Machine:
             "-cpu", CPU[config.accel], "-smp", str(config.cpus),
             "-m", f"{config.ram}M",
             "-kernel", str(config.kernel), "-initrd", str(config.initrd),
-            "-append", f"{KERNEL_ARGS} arena={config.arena}",
+            "-append", f"{KERNEL_ARGS} arena={config.arena} {config.words}",
             "-chardev", f"socket,id=monitor,fd={monitor}",
             "-mon", "chardev=monitor,mode=control",
             "-serial", f"file:{self.console}",
@@ -100,18 +101,26 @@ class Machine:
                 return data
             data += part
 
+    def ask_human(self, command: str) -> str:
+        """What the monitor for people says."""
+        return self.qmp.command("human-monitor-command",
+                                command_line=command)
+
+    def host_address(self, address: int) -> int:
+        """Where QEMU keeps an address of the guest's physical memory."""
+        answer = self.ask_human(f"gpa2hva {address}")
+        found = monitor.host_address(answer)
+        if found is None:
+            raise QMPError(f"gpa2hva {address:#x}: {answer.strip()}")
+        return found
+
     def flip(self, address: int) -> str:
         """Flip one bit of the guest's physical memory from outside.
 
         Neither the guest nor QEMU takes part: the byte is changed through
         /proc/PID/mem, where QEMU says that it keeps the page.
         """
-        answer = self.qmp.command("human-monitor-command",
-                                  command_line=f"gpa2hva {address}")
-        found = re.search(r" is (0x[0-9a-f]+)", answer)
-        if not found:
-            raise QMPError(f"gpa2hva {address:#x}: {answer.strip()}")
-        place = int(found.group(1), 16) + 100
+        place = self.host_address(address) + 100
         with open(f"/proc/{self.process.pid}/mem", "r+b", buffering=0) as mem:
             mem.seek(place)
             byte = mem.read(1)[0]
@@ -141,8 +150,7 @@ class Machine:
 
     def _registers(self) -> str:
         try:
-            return self.qmp.command("human-monitor-command",
-                                    command_line="info registers -a")
+            return self.ask_human("info registers -a")
         except (QMPClosed, QMPError, QMPTimeout) as err:
             return f"no registers: {err}\n"
 

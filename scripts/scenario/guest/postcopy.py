@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from typing import Optional
 
 from .machine import Machine
+from .result import MIB, Run
 from .session import Session
-from .verdict import MIB, Facts
+from .verdict import Facts
 from .workload import Workload
 
 SWITCH_AFTER = 16       # one part in so many of RAM goes before the switch
@@ -152,7 +153,7 @@ def ms(seconds: float) -> int:
     return round(seconds * 1000)
 
 
-def boot(session: Session, facts: Facts, guest: Workload,
+def boot(session: Session, facts: Run, guest: Workload,
          name: str) -> Machine:
     """Start the guest and see it verify all of its memory once."""
     session.phase = "the guest boots"
@@ -166,7 +167,7 @@ def boot(session: Session, facts: Facts, guest: Workload,
                 f"and verifies it")
     session.phase = "the guest verifies its memory"
     guest.mark()
-    observe(session, guest, "the source")
+    observe(session, guest, f"the {name}")
     facts.covered_before = guest.covered()
     facts.verified_before = guest.verified
     return machine
@@ -183,7 +184,7 @@ def observe(session: Session, guest: Workload, where: str) -> None:
         session.say(f"every page verified on {where}")
 
 
-def flip(session: Session, facts: Facts, machine: Machine,
+def flip(session: Session, facts: Run, machine: Machine,
          guest: Workload) -> None:
     """Damage one page and ask for a whole round from here on."""
     facts.flipped = machine.flip(guest.victim)

@@ -6,7 +6,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import IO, List, Optional
 
-from .verdict import MIB, Facts, Result
+from . import introfacts
+from .result import MIB, Result, Run
+from .verdict import Facts
 
 TAIL = 15               # lines of each log shown after a failure
 
@@ -57,7 +59,7 @@ class Ktap:
         print(line, file=self.stream, flush=True)
 
 
-def record(facts: Facts, results: List[Result]) -> str:
+def record(facts: Run, results: List[Result]) -> str:
     """All that is known, as JSON."""
     data = facts.to_json()
     data["results"] = [asdict(result) for result in results]
@@ -102,14 +104,73 @@ def _snapshot(f: Facts) -> List[str]:
     ]
 
 
-DETAILS = {"postcopy": _postcopy, "snapshot": _snapshot}
+def _cost(ps: Optional[int]) -> str:
+    """Picoseconds, in what a person can grasp."""
+    if ps is None:
+        return "unknown"
+    for unit, size in (("ns", 1e3), ("us", 1e6), ("ms", 1e9)):
+        if ps < 10000 * size:
+            break
+    return f"{ps / size:.1f} {unit}"
+
+
+def _disturbances(f: introfacts.Facts) -> List[str]:
+    lines = []
+    for kind, done in introfacts.DONE.items():
+        one = f.disturbed.get(kind, introfacts.Disturbance())
+        lines.append(f"{done:19}{one.amount / MIB:.1f} MiB in {one.times} "
+                     f"turns, {one.took:.1f} s; {_count(one.revoked)} mapped "
+                     f"pages revoked, {_count(one.installed)} refaulted,")
+        lines.append(f"{'':19}the slowest look took "
+                     f"{_cost(one.longest * 1000)}")
+    return lines
+
+
+def _count(value: Optional[int]) -> str:
+    return "unknown" if value is None else str(value)
+
+
+def _introspect(f: introfacts.Facts) -> List[str]:
+    reported = [c.reported for c in f.changes if c.reported is not None]
+    seen, cost, count = f.seen.get, f.cost.get, f.counters.get
+    return [
+        f"guest memory       {'' if f.private else 'not '}private and "
+        f"anonymous, at {f.host:#x} in QEMU",
+        f"found              {_count(f.pages)} pages ({_count(f.huge)} of "
+        f"them in huge pages of the guest)",
+        f"                   from CR3 "
+        f"{'unknown' if f.cr3 is None else hex(f.cr3)}, not from "
+        f"{len(f.others)} other(s)",
+        f"pages mapped       {_count(seen('mapped'))}, one by one, page tables "
+        f"included",
+        *_disturbances(f),
+        f"in all             {_count(count('revoked'))} revoked, "
+        f"{_count(count('installed'))} mapped or refaulted, "
+        f"{_count(count('faults'))} faults",
+        f"counter            {_count(seen('samples'))} samples of live pages "
+        f"up to {_count(seen('count'))},",
+        f"                   {_count(seen('wrong'))} out of order or damaged",
+        f"values changed     {len(f.changes)}, {len(reported)} reported by the "
+        f"guest, after {max(reported, default=0)} ms at most",
+        f"cost per access    {_cost(cost('mapped'))} mapped, "
+        f"{_cost(cost('copied'))} by process_vm_readv",
+        f"cost per walk      {_cost(cost('walk_mapped'))} mapped, "
+        f"{_cost(cost('walk_copied'))} by process_vm_readv (four levels)",
+        f"pages verified     {_count(f.verified_before)} by the guest before, "
+        f"{_count(f.verified_after)} after",
+    ]
+
+
+DETAILS = {"postcopy": _postcopy, "snapshot": _snapshot,
+           "introspect": _introspect}
 TITLES = {
     "postcopy": "postcopy migration of a running guest",
     "snapshot": "background snapshot of a running guest, and its restore",
+    "introspect": "introspection of a running guest whose memory is disturbed",
 }
 
 
-def story(facts: Facts, results: List[Result]) -> str:
+def story(facts: Run, results: List[Result]) -> str:
     """The report for a person."""
     lines = ["", f"{TITLES[facts.scenario]}: "
              f"{facts.ram // MIB} MiB, {facts.cpus or 'unknown'} vCPUs"]

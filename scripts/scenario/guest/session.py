@@ -8,7 +8,7 @@ whatever was being waited for, the wait ends with a sentence that says which.
 import selectors
 import time
 from pathlib import Path
-from typing import Any, Callable, Dict, List, Optional
+from typing import IO, Any, Callable, Dict, List, Optional
 
 from .machine import Config, Machine
 from .qmp import QMPClosed, QMPTimeout
@@ -86,6 +86,13 @@ class Session:
         self._voice, self._workload = machine, workload
         self._selector.register(machine.report, selectors.EVENT_READ, None)
 
+    def attach(self, stream: IO[bytes], hear: Callable[[], None]) -> None:
+        """From now on HEAR is called when STREAM can be read."""
+        self._selector.register(stream, selectors.EVENT_READ, hear)
+
+    def detach(self, stream: IO[bytes]) -> None:
+        self._selector.unregister(stream)
+
     def quit(self, machine: Machine) -> None:
         """End one machine; its death is no failure."""
         self._selector.unregister(machine.qmp)
@@ -152,6 +159,9 @@ class Session:
             machine = key.data
             if machine is None:
                 self._hear()
+                continue
+            if callable(machine):
+                machine()
                 continue
             try:
                 machine.qmp.pump()

@@ -7,8 +7,9 @@ the guest goes on; a page about to be written is saved first.
 
 from .machine import Machine
 from .postcopy import Damage, boot, flip, observe
+from .result import MIB
 from .session import Session
-from .verdict import MIB, Facts
+from .verdict import Facts
 from .workload import Workload
 
 

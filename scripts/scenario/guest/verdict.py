@@ -1,37 +1,23 @@
 # SPDX-License-Identifier: GPL-2.0
-"""From facts to results: what makes a run count.
+"""From facts to results: what makes a migration or a snapshot count."""
 
-A fact that was never learnt (None) is a failed result, never a skipped one.
-The number of results of a scenario is fixed, so a run that ends early has the
-same plan as one that does not.
-"""
+from dataclasses import dataclass, field
+from typing import Dict, List, Optional, Tuple
 
-from dataclasses import asdict, dataclass, field
-from typing import Any, Callable, Dict, List, Optional, Tuple
+from . import introfacts
+from .result import (LEAST_CPUS, Check, Result, Run, apply, calm, intact,
+                     known, mib)
 
-MIB = 1 << 20
 LEAST_ARENA = 0.75      # of the guest's RAM is under the pattern
-LEAST_CPUS = 2
 
 
 @dataclass
-class Facts:
-    """What was learnt about one run.  Times in ms, amounts in bytes."""
-    scenario: str
-    ram: int = 0
-    accel: str = ""
-    accel_reason: str = ""
-    cpus: Optional[int] = None
-    arena: Optional[int] = None
-    verified_before: Optional[int] = None   # pages, on the source
-    verified_after: Optional[int] = None    # pages, after switch or restore
-    covered_before: bool = False
-    covered_after: bool = False
-    errors: Optional[int] = None
-    bad: List[str] = field(default_factory=list)
-    failure: Optional[str] = None
-    alarms: List[str] = field(default_factory=list)     # of guest kernels
-    flipped: Optional[str] = None
+class Facts(Run):
+    """Of a migration or a snapshot.  Times in ms, amounts in bytes.
+
+    What is verified before is so on the source, what is verified after on the
+    destination or in the restored guest.
+    """
     completed: bool = False
     downtime: Optional[int] = None
     total_time: Optional[int] = None
@@ -54,36 +40,14 @@ class Facts:
     covered_source: bool = False
     restored: bool = False
 
-    def to_json(self) -> Dict[str, Any]:
-        return asdict(self)
-
-
-@dataclass
-class Result:
-    """One line of KTAP."""
-    name: str
-    ok: bool
-    detail: str
-
-
-Check = Tuple[str, Callable[[Any], Tuple[bool, str]]]
-
-
-def _mib(amount: Optional[int]) -> str:
-    return "unknown" if amount is None else f"{amount / MIB:.1f} MiB"
-
-
-def _known(value: Optional[int], unit: str) -> str:
-    return f"{'unknown' if value is None else value} {unit}"
-
 
 def _guest(facts: Facts) -> Tuple[bool, str]:
     cpus, arena = facts.cpus or 0, facts.arena or 0
     share = arena / facts.ram if facts.ram else 0
     return (cpus >= LEAST_CPUS and share >= LEAST_ARENA
             and facts.covered_before,
-            f"{cpus} vCPUs, {share:.0%} of {_mib(facts.ram)} under the "
-            f"pattern, {_known(facts.verified_before, 'pages verified')}")
+            f"{cpus} vCPUs, {share:.0%} of {mib(facts.ram)} under the "
+            f"pattern, {known(facts.verified_before, 'pages verified')}")
 
 
 def _unsent(facts: Facts) -> Tuple[bool, str]:
@@ -95,17 +59,17 @@ def _unsent(facts: Facts) -> Tuple[bool, str]:
     total, unsent, after = facts.ram_total, facts.unsent, facts.bytes_after
     ok = bool(total and unsent is not None and after is not None
               and unsent * 2 > total and after * 2 > total)
-    return ok, (f"{_mib(unsent)} of {_mib(total)} unsent, "
-                f"{_mib(after)} sent after the switch")
+    return ok, (f"{mib(unsent)} of {mib(total)} unsent, "
+                f"{mib(after)} sent after the switch")
 
 
 def _completed(facts: Facts) -> Tuple[bool, str]:
-    return facts.completed, _known(facts.total_time, "ms in total")
+    return facts.completed, known(facts.total_time, "ms in total")
 
 
 def _demanded(facts: Facts) -> Tuple[bool, str]:
-    return (facts.requests or 0) > 0, _known(facts.requests,
-                                             "pages requested by faults")
+    return (facts.requests or 0) > 0, known(facts.requests,
+                                            "pages requested by faults")
 
 
 def _block_time(facts: Facts) -> Tuple[bool, str]:
@@ -116,26 +80,12 @@ def _block_time(facts: Facts) -> Tuple[bool, str]:
 
 
 def _verified(facts: Facts) -> Tuple[bool, str]:
-    return facts.covered_after, _known(facts.verified_after,
-                                       "pages verified afterwards")
-
-
-def _intact(facts: Facts) -> Tuple[bool, str]:
-    checked = facts.covered_before and facts.errors is not None
-    if facts.errors:
-        first = f": {facts.bad[0]}" if facts.bad else ""
-        return False, f"{facts.errors} corrupted page(s){first}"
-    return checked and facts.failure is None, _known(facts.errors, "errors")
-
-
-def _calm(facts: Facts) -> Tuple[bool, str]:
-    if facts.alarms:
-        return False, facts.alarms[0]
-    return facts.covered_before, "no splat on its console"
+    return facts.covered_after, known(facts.verified_after,
+                                      "pages verified afterwards")
 
 
 def _rewritten(facts: Facts) -> Tuple[bool, str]:
-    return (facts.rewritten or 0) > 0, _known(
+    return (facts.rewritten or 0) > 0, known(
         facts.rewritten, "pages rewritten while they were being saved")
 
 
@@ -144,7 +94,7 @@ def _source_goes_on(facts: Facts) -> Tuple[bool, str]:
 
 
 def _restored(facts: Facts) -> Tuple[bool, str]:
-    return facts.restored, f"from a file of {_mib(facts.file_size)}"
+    return facts.restored, f"from a file of {mib(facts.file_size)}"
 
 
 def _point_in_time(facts: Facts) -> Tuple[bool, str]:
@@ -174,8 +124,8 @@ CHECKS: Dict[str, List[Check]] = {
         ("pages demanded by faults", _demanded),
         ("vCPU block time reported", _block_time),
         ("every page verified on the destination", _verified),
-        ("no page corrupted", _intact),
-        ("guest kernel raised no alarm", _calm),
+        ("no page corrupted", intact),
+        ("guest kernel raised no alarm", calm),
     ],
     "snapshot": [
         ("guest verifies its memory before", _guest),
@@ -185,29 +135,18 @@ CHECKS: Dict[str, List[Check]] = {
         ("snapshot restored", _restored),
         ("restored state is a point in time", _point_in_time),
         ("every page verified after the restore", _verified),
-        ("no page corrupted", _intact),
-        ("guest kernel raised no alarm", _calm),
+        ("no page corrupted", intact),
+        ("guest kernel raised no alarm", calm),
     ],
+    "introspect": introfacts.CHECKS,
 }
+FACTS = {"postcopy": Facts, "snapshot": Facts,
+         "introspect": introfacts.Facts}
 
 
-def judge(facts: Facts) -> List[Result]:
+def judge(facts: Run) -> List[Result]:
     """The results of a run, in the order of the plan."""
     return apply(facts.scenario, CHECKS[facts.scenario], facts)
-
-
-def apply(scenario: str, checks: List[Check], facts: Any) -> List[Result]:
-    """One result of each check.
-
-    Why the run stopped is told at the first result that suffers from it.
-    """
-    results, failure = [], facts.failure
-    for name, check in checks:
-        ok, detail = check(facts)
-        if not ok and failure:
-            detail, failure = f"{failure} ({detail})", None
-        results.append(Result(f"{scenario}: {name}", ok, detail))
-    return results
 
 
 def plan(scenario: str) -> int:

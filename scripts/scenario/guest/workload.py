@@ -16,6 +16,8 @@ class Workload:
         self.arena = 0
         self.share = 0
         self.victim = 0
+        self.watched = 0                # address of what can be watched
+        self.values: List[int] = []     # as that changed, see nested/watched.c
         self.done: Dict[int, int] = {}
         self.errors: Dict[int, int] = {}
         self.bad: List[str] = []
@@ -82,15 +84,19 @@ class Workload:
         if word == "bad":
             self.bad.append(rest)
             return
-        if word not in ("ready", "done"):
+        if word not in ("ready", "done", "watched", "value"):
             return
         try:
             fields = {k: int(v) for k, v in
                       (item.split("=", 1) for item in rest.split())}
             if word == "ready":
                 self._ready(fields)
-            else:
+            elif word == "done":
                 self._done(fields)
+            elif word == "watched":
+                self.watched = fields["at"]
+            else:
+                self.values.append(fields["is"])
         except (KeyError, ValueError):
             self.fatal = f"report that makes no sense: {line!r}"
             return

@@ -17,6 +17,12 @@
  *   done cpu=0 pages=405  errors=0   pages compared so far by this vCPU
  *   bad cpu=0 page=7 word=3 ...      a page that is not what it should be
  *   fatal ...                        this guest cannot do its job
+ *
+ * With watched=1 on the kernel command line there are two more processes, see
+ * watched.c, one of which reports
+ *
+ *   watched at=140123456789504       the address of its head
+ *   value is=7 was=0 count=4096      somebody has changed the value in there
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -36,7 +42,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#define PAGE		4096UL
+#include "init.h"
+
 #define WORDS		(PAGE / sizeof(uint64_t))
 #define MAX_CPUS	16
 #define REPORTS		16	/* progress lines per round */
@@ -63,7 +70,7 @@ static pthread_barrier_t filled;
  * The line has left this machine when report() returns, and its vCPU did
  * nothing meanwhile: after a switch no line tells of progress made before it.
  */
-static void report(const char *fmt, ...)
+void report(const char *fmt, ...)
 {
 	char line[256];
 	va_list args;
@@ -88,7 +95,7 @@ static void report(const char *fmt, ...)
 	pthread_mutex_unlock(&port_lock);
 }
 
-static void fatal(const char *what)
+void fatal(const char *what)
 {
 	report("fatal %s: %s\n", what, strerror(errno));
 	reboot(RB_POWER_OFF);
@@ -304,6 +311,8 @@ int main(void)
 		errno = EINVAL;
 		fatal("number of vCPUs");
 	}
+	if (getenv("watched"))
+		start_watched();
 	share = arena_pages() / cpus;
 	pages = share * cpus;
 	arena = mmap(NULL, pages * PAGE, PROT_READ | PROT_WRITE,
