@@ -5,11 +5,11 @@ import json
 from typing import Dict, List, Optional, Sequence, Tuple
 
 from bench.stats import Figure
-from bench.table import BYTES, INSTRUCTIONS, SECONDS, Workload
+from bench.table import BYTES, INSTRUCTIONS, SECONDS, Row, Workload
 
 Section = Tuple[Workload, List[Figure]]
-COLUMNS = (("", 34), ("unit", 12), ("base", 10), ("ours", 10), ("ratio", 6),
-           ("interval", 13), ("ours is", 13), ("due", 7), ("verdict", 8))
+COLUMNS = (("", 56), ("unit", 12), ("base", 10), ("ours", 10), ("ratio", 6),
+           ("interval", 14), ("ours is", 13), ("due", 9), ("verdict", 8))
 VERDICTS = ("met", "not met", "measured", "failed")
 
 
@@ -20,15 +20,30 @@ def number(value: Optional[float], unit: str) -> str:
     return f"{value:.3f}" if unit == SECONDS or value < 100 and unit != BYTES else f"{value:.0f}"
 
 
+def times(value: float, digits: int = 3) -> str:
+    """A ratio; more of it where it is small."""
+    return f"{value:.{digits if value >= 0.1 else 4}f}"
+
+
+def due(row: Row) -> str:
+    """What is allowed: a ratio, or the figure itself."""
+    if row.due is None:
+        return ""
+    return f"<= {number(row.due, row.unit) if _itself(row) else times(row.due, 2)}"
+
+
+def _itself(row: Row) -> bool:
+    return row.alone and not row.of
+
+
 def cells(figure: Figure) -> List[str]:
     """A row of the table, the title left out."""
     row, span = figure.row, figure.interval
-    due = "" if row.due is None else f"<= {row.due:.2f}"
     return [row.unit, number(figure.base_median, row.unit),
             number(figure.ours_median, row.unit),
-            f"{figure.ratio:.3f}" if figure.ratio is not None else "-",
-            f"{span[0]:.3f}..{span[1]:.3f}" if span else "-",
-            figure.claim, due, figure.verdict]
+            times(figure.ratio) if figure.ratio is not None else "-",
+            f"{times(span[0])}..{times(span[1])}" if span else "-",
+            figure.claim, due(row), figure.verdict]
 
 
 def table(sections: List[Section]) -> str:
@@ -62,7 +77,7 @@ def as_json(sections: List[Section], head: Dict[str, str]) -> str:
 def _entry(workload: Workload, figure: Figure) -> dict:
     span = figure.interval
     return {"workload": workload.name, "name": figure.row.name, "title": figure.row.title,
-            "unit": figure.row.unit, "method": figure.method,
+            "unit": figure.row.unit, "method": figure.method, "peer": figure.row.peer,
             "base": [round(value, 9) for value in figure.base],
             "ours": [round(value, 9) for value in figure.ours],
             "base_median": figure.base_median, "ours_median": figure.ours_median,
@@ -90,6 +105,10 @@ the median over all pairs of ours to base, with the interval in which it lies by
 the sign test (95 % from 6 runs on; 94 % with 5). A difference is claimed only
 when the interval excludes 1. *Due* is the highest ratio that is allowed; for a
 quotient of two rows it is what ours may have at most.
+
+What the base cannot do is compared with what is done there instead; the title of
+the row then says what the column *base* holds. Where there is nothing to compare
+with, that column is empty, and *due* is the highest figure that is allowed.
 
 Memory is what slab, kernel stacks and page tables grow by, over thousands of
 objects on a machine that does nothing else; a waiter's page table exists

@@ -48,7 +48,8 @@ class Samples:
                 for above, below in ((over.base, under.base), (over.ours, under.ours))])
         if row.name in self.failed:
             return Figure(row, method, [], [])
-        return Figure(row, method, *[self.values[kernel].get(row.name, [])
+        names = {"base": row.peer or row.name, "ours": row.name}
+        return Figure(row, method, *[self.values[kernel].get(names[kernel], [])
                                      for kernel in FLAVOURS])
 
 
@@ -111,7 +112,8 @@ def _boot(machines: Machines, kernel: str, method: str, workloads: List[Workload
         with open(machines.logs / f"{kernel}-{method}.txt", "a", encoding="utf-8") as log:
             log.write(f"== {run.name}\n{run.output}")
         found = read(workload, run.output, machines.vmlinux[kernel])
-        missing = [row.name for row in workload.rows if not row.of and row.name not in found]
+        missing = [row.name for row in workload.rows if not row.of and row.name not in found
+                   and not (row.new and kernel == "base")]
         if run.cause or run.status or missing:
             reason = run.cause or (f"exit status {run.status}" if run.status else
                                    f"printed no {missing[0]}")

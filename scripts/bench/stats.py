@@ -56,7 +56,8 @@ class Figure:
     @property
     def enough(self) -> bool:
         """There are as many runs as the method asks for."""
-        return min(len(self.base), len(self.ours)) >= ENOUGH[self.method]
+        counts = [len(self.ours)] if self.row.alone else [len(self.base), len(self.ours)]
+        return min(counts) >= ENOUGH[self.method]
 
     @property
     def claim(self) -> str:
@@ -70,7 +71,7 @@ class Figure:
     @property
     def verdict(self) -> str:
         """met, not met, measured (nothing is due), or failed (no figure)."""
-        if not self.base or not self.ours:
+        if not self.ours or not (self.base or self.row.alone):
             return "failed"
         if self.row.due is None or not self.enough:
             return "measured"
@@ -78,7 +79,7 @@ class Figure:
 
     def _met(self) -> bool:
         due = self.row.due
-        if self.row.of:
+        if self.row.of or self.row.alone:
             return self.ours_median <= due
         if not self.ratios:
             return self.ours_median <= max(0, self.base_median)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from bench import plot, report
 from bench.stats import Figure
-from bench.table import BYTES, EXACT, Row, Workload
+from bench.table import BYTES, EXACT, TIMES, Row, Workload
 
 WORKLOAD = Workload("wake", "Wake one", "./bench wake", (
     Row("wake_16", "n = 16", due=0.9), Row("wake_256", "n = 256"),
@@ -28,6 +28,13 @@ class Table(unittest.TestCase):
     def test_row_without_a_figure(self):
         line = next(line for line in report.table(SECTIONS).splitlines() if "memory" in line)
         self.assertEqual(line.split()[2:], ["bytes", "-", "-", "-", "-", "failed"])
+
+    def test_what_is_due(self):
+        self.assertEqual([report.due(row) for row in (
+            Row("x", "x"), Row("x", "x", due=0.9), Row("x", "x", due=0.00533),
+            Row("x", "x", due=25000, alone=True),
+            Row("x", "x", TIMES, 1.1, ("y", "z"), alone=True))],
+            ["", "<= 0.90", "<= 0.0053", "<= 25000", "<= 1.10"])
 
     def test_last_line(self):
         self.assertEqual(report.last_line(SECTIONS), "1 met, 0 not met, 1 measured, 1 failed")

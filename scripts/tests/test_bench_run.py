@@ -16,6 +16,10 @@ TWO = Workload("two", "Two", "./bench two", (
                                                ("second", "first"))))
 TIMED = Workload("timed", "Timed", "./timed", (Row("time", "t"),), WALL,
                  pattern=r"took (\d+\.\d+)s")
+REMOTE = Workload("remote", "Remote", "./bench remote", (
+    Row("mapped", "mapped", peer="copied"), Row("copied", "copied"),
+    Row("lazy", "lazy", alone=True),
+    Row("quotient", "mapped to lazy", TIMES, 1.0, ("mapped", "lazy"), alone=True)))
 NOWHERE = Path("/nowhere/vmlinux")
 
 
@@ -34,6 +38,12 @@ class Table(unittest.TestCase):
             known = {row.name for row in workload.rows if not row.of}
             for row in workload.rows:
                 self.assertLessEqual(set(row.of), known)
+
+    def test_peers_are_of_the_same_workload_and_run_on_the_base(self):
+        for workload in WORKLOADS:
+            known = {row.name for row in workload.rows if not row.of and not row.new}
+            for row in workload.rows:
+                self.assertIn(row.peer or min(known, default=""), known | {""})
 
     def test_methods_and_patterns(self):
         for workload in WORKLOADS:
@@ -85,6 +95,8 @@ class Machine(unittest.TestCase):
         self.assertEqual(words[words.index("-icount") + 1], "shift=0,sleep=off")
         self.assertEqual(words[words.index("-smp") + 1], "1")
         self.assertEqual(words[words.index("-accel") + 1], "tcg,thread=single")
+        self.assertIn("node,nodeid=0,memdev=m0,cpus=0", words)
+        self.assertIn("node,nodeid=1,memdev=m1", words)
         self.assertIn("-erms,-fsrm", words[words.index("-cpu") + 1])
         self.assertIn("hung_task_timeout_secs=0 nolapic_timer", kernel_cmdline(self.setup))
 
@@ -93,6 +105,7 @@ class Machine(unittest.TestCase):
         self.assertNotIn("-icount", words)
         self.assertEqual(words[words.index("-accel") + 1], "tcg,thread=multi")
         self.assertEqual(words[words.index("-smp") + 1], "4,sockets=2,cores=2")
+        self.assertIn("node,nodeid=1,memdev=m1,cpus=2-3", words)
 
 
 class Machines:
@@ -112,14 +125,14 @@ class Machines:
 
 
 class Pairs(unittest.TestCase):
-    def collect(self, base, ours, count=3):
+    def collect(self, base, ours, count=3, workload=TWO):
         logs = tempfile.TemporaryDirectory()
         self.addCleanup(logs.cleanup)
         self.machines = Machines(Path(logs.name), {"base": base, "ours": ours})
         with mock.patch.object(run.job, "run", self.machines.run), \
                 mock.patch.object(run, "_splats", lambda *_: []), \
                 mock.patch("builtins.print"):
-            return run.collect(self.machines, [TWO], {EXACT: count, WALL: count})
+            return run.collect(self.machines, [workload], {EXACT: count, WALL: count})
 
     def test_order_changes_from_run_to_run(self):
         self.collect((0, "first 1\nsecond 2\n"), (0, "first 1\nsecond 2\n"))
@@ -137,6 +150,22 @@ class Pairs(unittest.TestCase):
         self.assertEqual(samples.problems, ["two on ours: exit status 1"] * 3)
         self.assertEqual([samples.figure(row, EXACT).verdict for row in TWO.rows],
                          ["failed"] * 3)
+
+    def test_what_only_ours_can_do_is_compared_with_its_peer(self):
+        samples = self.collect((0, "copied 100\n"), (0, "mapped 5\ncopied 90\nlazy 7\n"),
+                               workload=REMOTE)
+        self.assertEqual(samples.problems, [])
+        mapped, copied, lazy, quotient = [samples.figure(row, EXACT) for row in REMOTE.rows]
+        self.assertEqual((mapped.base, mapped.ours), ([100.0] * 3, [5.0] * 3))
+        self.assertEqual((copied.base, copied.ours), ([100.0] * 3, [90.0] * 3))
+        self.assertEqual((lazy.base, lazy.ours), ([], [7.0] * 3))
+        self.assertEqual((quotient.base, quotient.ours), ([], [5 / 7] * 3))
+
+    def test_what_only_ours_can_do_has_to_be_printed_there(self):
+        samples = self.collect((0, "copied 100\n"), (0, "copied 90\nlazy 7\n"), workload=REMOTE)
+        self.assertEqual(samples.problems[0], "remote on ours: printed no mapped")
+        self.assertEqual([samples.figure(row, EXACT).verdict for row in REMOTE.rows],
+                         ["failed"] * 4)
 
     def test_figure_that_is_not_printed(self):
         samples = self.collect((0, "first 4\n"), (0, "first 4\nsecond 5\n"))

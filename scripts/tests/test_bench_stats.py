@@ -89,6 +89,14 @@ class Verdict(unittest.TestCase):
         self.assertEqual(Figure(Row("q", "q", TIMES, 1.02, ("a", "b")), EXACT,
                                 [5.0] * 5, [1.03] * 5).verdict, "not met")
 
+    def test_figure_without_a_base(self):
+        row = Row("a", "a", due=50.0, alone=True)
+        self.assertEqual(Figure(row, EXACT, [], [50.0] * 5).verdict, "met")
+        self.assertEqual(Figure(row, EXACT, [], [51.0] * 5).verdict, "not met")
+        self.assertEqual(Figure(row, EXACT, [], [50.0] * 4).verdict, "measured")
+        self.assertEqual(Figure(row, EXACT, [], []).verdict, "failed")
+        self.assertEqual(Figure(row, EXACT, [], [50.0] * 5).claim, "")
+
     def test_no_figure(self):
         self.assertEqual(Figure(Row("x", "x", due=1.0), EXACT, [], []).verdict, "failed")
 

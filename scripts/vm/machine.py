@@ -124,14 +124,16 @@ def sound_kvm(setup: Setup) -> Tuple[str, ...]:
 
 
 def _nodes(setup: Setup) -> List[str]:
-    if setup.cpus == 1:
-        return ["-smp", "1"]
+    """Two nodes; of one CPU the second has none."""
     half, middle = setup.memory // 2, setup.cpus // 2
-    spans = (f"0-{middle - 1}", f"{middle}-{setup.cpus - 1}")
-    args = ["-smp", f"{setup.cpus},sockets=2,cores={middle}"]
+    if setup.cpus == 1:
+        spans, args = (",cpus=0", ""), ["-smp", "1"]
+    else:
+        spans = (f",cpus=0-{middle - 1}", f",cpus={middle}-{setup.cpus - 1}")
+        args = ["-smp", f"{setup.cpus},sockets=2,cores={middle}"]
     for node, cpus in enumerate(spans):
         args += ["-object", f"memory-backend-ram,id=m{node},size={half}M",
-                 "-numa", f"node,nodeid={node},memdev=m{node},cpus={cpus}"]
+                 "-numa", f"node,nodeid={node},memdev=m{node}{cpus}"]
     return args
 
 

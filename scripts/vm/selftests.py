@@ -41,13 +41,15 @@ def build_base(tree: Path) -> None:
 
 
 def build_ours(tree: Path) -> None:
-    """All programs of tools/testing/selftests/vm in the patched tree."""
+    """All programs of tools/testing/selftests/vm in the patched tree, and those
+    of tools/mm that they test."""
     source = tree / SELFTESTS / "vm"
     if not source.is_dir():
         shutil.rmtree(OURS, ignore_errors=True)
         return
     stamp = paths.TESTS / ".vm.stamp"
-    inputs = _fingerprint(tree, str(SELFTESTS / "vm"), "include", "arch/x86/include")
+    inputs = _fingerprint(tree, str(SELFTESTS / "vm"), "tools/mm", "include",
+                          "arch/x86/include")
     if OURS.is_dir() and _fits(stamp, inputs):
         return
     print("building our selftests", flush=True)
@@ -61,10 +63,12 @@ def build_bench(tree: Path) -> None:
     """The workloads of `make bench`, from the patched tree.
 
     Their headers are the base's, which has to be built before: so they use
-    nothing that the base lacks, and run on both kernels as they are.
+    nothing that the base lacks, unless it is in a header of ours alone, and run
+    on both kernels as they are.
     """
     stamp = paths.TESTS / ".bench.stamp"
-    inputs = _fingerprint(tree, str(SELFTESTS / "vm")) + (BASE / ".stamp").read_text()
+    inputs = (_fingerprint(tree, str(SELFTESTS / "vm"), "include/uapi/linux") +
+              (BASE / ".stamp").read_text())
     if BENCH.is_dir() and _fits(stamp, inputs):
         return
     print("building the workloads", flush=True)

@@ -16,6 +16,7 @@
 #include <fcntl.h>
 #include <linux/userfaultfd.h>
 #include <sched.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,12 +26,8 @@
 
 #include "bench.h"
 #include "crowd.h"
+#include "memory.h"
 #include "uf_uffd.h"
-
-struct usage {
-	double kernel;	/* bytes */
-	double free;
-};
 
 static void fold(void)
 {
@@ -57,9 +54,12 @@ static double free_on_cpus(void)
 	return sum * (double)BENCH_PAGE;
 }
 
-static struct usage usage(void)
+/**
+ * memory_usage - what the kernel has taken, all in all
+ */
+struct memory_usage memory_usage(void)
 {
-	struct usage now = { .kernel = 0 };
+	struct memory_usage now = { .kernel = 0 };
 	char name[64];
 	double value;
 	FILE *f;
@@ -82,10 +82,15 @@ static struct usage usage(void)
 	return now;
 }
 
-static void report(const char *name, const struct usage *before, long count)
+void memory_report(const struct memory_usage *before, long count, const char *format, ...)
 {
-	struct usage after = usage();
+	struct memory_usage after = memory_usage();
+	char name[64];
+	va_list args;
 
+	va_start(args, format);
+	vsnprintf(name, sizeof(name), format, args);
+	va_end(args);
 	bench_print((after.kernel - before->kernel) / count, "%s", name);
 	printf("# %s: free pages fell by %.1f bytes each\n", name,
 	       (before->free - after.free) / count);
@@ -110,7 +115,7 @@ static void print_stack(const struct crowd_member *m)
 /* n threads that exist and wait for a lock, then in a userfault instead. */
 static void memory_waiter(long n)
 {
-	struct usage before;
+	struct memory_usage before;
 	struct crowd c;
 
 	crowd_init(&c, crowd_uffd(), n);
@@ -118,10 +123,10 @@ static void memory_waiter(long n)
 	crowd_start_all(&c);
 	while (__atomic_load_n(&c.arrived, __ATOMIC_SEQ_CST) < n)
 		sched_yield();
-	before = usage();
+	before = memory_usage();
 	pthread_mutex_unlock(&c.gate);
 	crowd_wait(&c, "total", n);
-	report("memory_waiter", &before, n);
+	memory_report(&before, n, "memory_waiter");
 	print_stack(&c.members[n / 2]);
 	crowd_leave(&c);
 	close(c.fd);
@@ -134,15 +139,15 @@ static void memory_vma(long n)
 {
 	char *area = bench_map(n * BENCH_PAGE);
 	int fd = crowd_uffd();
-	struct usage before;
+	struct memory_usage before;
 	long i;
 
 	for (i = 0; i < n; i += 2)
 		bench_check(!mprotect(area + i * BENCH_PAGE, BENCH_PAGE, PROT_READ), "mprotect");
-	before = usage();
+	before = memory_usage();
 	bench_check(!uf_uffd_register(fd, area, n * BENCH_PAGE, UFFDIO_REGISTER_MODE_MISSING),
 		    "UFFDIO_REGISTER");
-	report("memory_vma", &before, n);
+	memory_report(&before, n, "memory_vma");
 	close(fd);
 	munmap(area, n * BENCH_PAGE);
 }
@@ -153,15 +158,15 @@ BENCH(memory_vma)
 static void memory_context(long n)
 {
 	struct rlimit limit = { n + 64, n + 64 };
-	struct usage before;
+	struct memory_usage before;
 	long i;
 
 	bench_check(!setrlimit(RLIMIT_NOFILE, &limit), "RLIMIT_NOFILE");
 	bench_check(dup2(0, n + 63) >= 0, "dup2");
-	before = usage();
+	before = memory_usage();
 	for (i = 0; i < n; i++)
 		crowd_uffd();
-	report("memory_context", &before, n);
+	memory_report(&before, n, "memory_context");
 }
 
 BENCH(memory_context)
