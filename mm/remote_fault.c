@@ -33,11 +33,15 @@ struct remote_view {
 	unsigned long next;		/* from here there may be pages again */
 	unsigned int nr;
 	bool write;
-	struct {
-		struct page *page;	/* with a reference of the folio */
-		bool writable;
-	} got[BATCH];
+	unsigned long *got;		/* pages, with a reference of the folio; WRITABLE */
 };
+
+#define WRITABLE	1UL		/* in the address of a struct page */
+
+static struct page *got_page(const struct remote_view *v, unsigned int i)
+{
+	return (struct page *)(v->got[i] & ~WRITABLE);
+}
 
 static unsigned long target_addr(const struct remote_view *v)
 {
@@ -73,7 +77,7 @@ static void view_end(struct remote_view *v)
 	unsigned int i;
 
 	for (i = 0; i < v->nr; i++)
-		put_page(v->got[i].page);
+		put_page(got_page(v, i));
 	v->nr = 0;
 }
 
@@ -90,6 +94,7 @@ static int look_at_pte(struct remote_view *v, struct vm_area_struct *vma,
 		       unsigned long addr, pte_t pte)
 {
 	struct page *page;
+	bool writable;
 
 	if (pte_none(pte))
 		return -ENOENT;
@@ -107,8 +112,8 @@ static int look_at_pte(struct remote_view *v, struct vm_area_struct *vma,
 	if (related(v->vma, page_folio(page)))
 		return -EFAULT;
 	get_page(page);
-	v->got[v->nr].page = page;
-	v->got[v->nr++].writable = pte_write(pte) && v->range->flags & MM_REMOTE_WRITE;
+	writable = pte_write(pte) && v->range->flags & MM_REMOTE_WRITE;
+	v->got[v->nr++] = (unsigned long)page | (writable ? WRITABLE : 0);
 	return 0;
 }
 
@@ -266,9 +271,9 @@ static int install(struct remote_view *v, pmd_t *pmd)
 		return -EAGAIN;
 	}
 	for (i = 0; i < v->nr; i++, addr += PAGE_SIZE, pte++) {
-		if (!install_one(vma, addr, pte, v->got[i].page, v->got[i].writable))
+		if (!install_one(vma, addr, pte, got_page(v, i), v->got[i] & WRITABLE))
 			continue;
-		get_page(v->got[i].page);
+		get_page(got_page(v, i));
 		nr++;
 	}
 	pte_unmap_unlock(first, ptl);
@@ -415,11 +420,13 @@ static vm_fault_t fault_with_target(struct remote_view *v, unsigned int flags)
 static vm_fault_t fault_in_range(struct mm_remote_range *range, struct vm_area_struct *vma,
 				 unsigned long addr, unsigned int flags)
 {
+	unsigned long one;
 	struct remote_view v = {
 		.range = range,
 		.vma = vma,
 		.addr = addr & PAGE_MASK,
 		.write = flags & FAULT_FLAG_WRITE,
+		.got = &one,
 	};
 	vm_fault_t ret;
 
@@ -474,10 +481,12 @@ vm_fault_t mm_remote_fault(struct vm_area_struct *vma, unsigned long address,
 static long populate_some(struct mm_remote_range *range, struct vm_area_struct *vma,
 			  unsigned long addr, unsigned long end, bool *unlocked)
 {
+	unsigned long got[BATCH];
 	struct remote_view v = {
 		.range = range,
 		.vma = vma,
 		.addr = addr,
+		.got = got,
 		.write = range->flags & MM_REMOTE_WRITE && vma->vm_flags & VM_WRITE,
 	};
 	int ret;

@@ -38,10 +38,13 @@ static int check_target_vma(struct vm_area_struct *vma, unsigned int flags)
 	return 0;
 }
 
-/* All of [addr, addr + len) lies in VMAs that pass the check. */
+/*
+ * All of [addr, addr + len) lies in VMAs that pass the check.  *@root becomes that
+ * of the first one which has had pages.
+ */
 static int check_vmas(struct mm_struct *mm, unsigned long addr, unsigned long len,
 		      int (*check)(struct vm_area_struct *vma, unsigned int flags),
-		      unsigned int flags)
+		      unsigned int flags, struct anon_vma **root)
 {
 	VMA_ITERATOR(vmi, mm, addr);
 	unsigned long end = addr + len;
@@ -49,9 +52,12 @@ static int check_vmas(struct mm_struct *mm, unsigned long addr, unsigned long le
 	int err;
 
 	mmap_assert_locked(mm);
+	*root = NULL;
 	for_each_vma_range(vmi, vma, end) {
 		if (vma->vm_start > addr)
 			return -ENOMEM;
+		if (!*root && vma->anon_vma)
+			*root = vma->anon_vma->root;
 		err = check(vma, flags);
 		if (err)
 			return err;
@@ -136,14 +142,19 @@ static int insert(struct mm_remote_range *like)
 	return err;
 }
 
-static int map_locked(struct mm_remote_range *like)
+/* The roots are compared for the errno; see related() for what is found out later. */
+static int map_locked(struct mm_remote_range *like, struct anon_vma *target_root)
 {
 	struct mm_struct *mm = current->mm;
+	struct anon_vma *root;
 	int err;
 
-	err = check_vmas(mm, like->start, like->end - like->start, check_client_vma, like->flags);
+	err = check_vmas(mm, like->start, like->end - like->start, check_client_vma, like->flags,
+			 &root);
 	if (err)
 		return err;
+	if (root && root == target_root)
+		return -ELOOP;
 	like->client = mm_remote_of(mm);
 	if (IS_ERR(like->client))
 		return PTR_ERR(like->client);
@@ -152,25 +163,15 @@ static int map_locked(struct mm_remote_range *like)
 	return err;
 }
 
-/* For the errno; see related() for what is found out later. */
-static bool same_root(struct mm_struct *mm, unsigned long addr, struct anon_vma *root)
-{
-	struct vm_area_struct *vma = vma_lookup(mm, addr);
-
-	return root && vma && vma->anon_vma && vma->anon_vma->root == root;
-}
-
 static int check_target(struct mm_remote_range *like, struct mm_struct *mm,
 			struct anon_vma **root)
 {
 	unsigned long addr = like->start + like->offset;
-	int err = check_vmas(mm, addr, like->end - like->start, check_target_vma, like->flags);
-	struct vm_area_struct *vma;
+	int err = check_vmas(mm, addr, like->end - like->start, check_target_vma, like->flags,
+			     root);
 
 	if (err)
 		return err;
-	vma = vma_lookup(mm, addr);
-	*root = vma->anon_vma ? vma->anon_vma->root : NULL;
 	like->target = mm_remote_tryget(mm);
 	if (!like->target)
 		return -ESRCH;		/* it has exited */
@@ -247,7 +248,7 @@ int mm_remote_map(struct mm_remote_group *group, struct mm_struct *target,
 		static_branch_enable(&mm_remote_used);
 	err = -EINTR;
 	if (!mmap_write_lock_killable(mm)) {
-		err = same_root(mm, client_addr, root) ? -ELOOP : map_locked(&like);
+		err = map_locked(&like, root);
 		mmap_write_unlock(mm);
 	}
 	mm_remote_put(like.target);
