@@ -17,6 +17,7 @@
 #include <linux/rmap.h>
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
+#include <linux/userfaultfd_k.h>
 
 #include "internal.h"
 #include "remote.h"
@@ -105,6 +106,8 @@ static int look_at_pte(struct remote_view *v, struct vm_area_struct *vma,
 	page = vm_normal_page(vma, addr, pte);
 	if (!page || !PageAnon(page) || is_zone_device_page(page))
 		return -EFAULT;
+	if (v->write && userfaultfd_pte_wp(vma, pte) && userfaultfd_waits(vma))
+		return -EINPROGRESS;
 	if (!PageAnonExclusive(page) || (v->write && !pte_write(pte)))
 		return -EAGAIN;
 	if (atomic_read(&page->_mapcount) >= MM_REMOTE_MAX_MAPCOUNT)
@@ -187,7 +190,8 @@ static bool nothing_there(struct remote_view *v)
  *
  * Return: 0 with at least one page; -ENOENT for a hole; -EFAULT for what cannot
  * be mapped; -EUSERS for a page that is mapped too often; -EAGAIN if the target
- * has to fault first; -EBUSY while an invalidation goes on.
+ * has to fault first; -EINPROGRESS if a userfaultfd of the target has to be waited
+ * for; -EBUSY while an invalidation goes on.
  */
 static int look(struct remote_view *v, unsigned int most)
 {
@@ -204,6 +208,9 @@ static int look(struct remote_view *v, unsigned int most)
 	err = look_at_vma(v, vma, most);
 	if (err == -ENOENT && !(vma->vm_flags & VM_WRITE))
 		err = -EFAULT;		/* nobody fills it */
+	if (err == -ENOENT && v->range->flags & MM_REMOTE_FILL && userfaultfd_missing(vma) &&
+	    userfaultfd_waits(vma))
+		err = -EINPROGRESS;
 	vma_end_read(vma);
 	return err;
 }
@@ -366,7 +373,7 @@ static vm_fault_t error_to_fault(int err)
 /* Is it worth while to ask the target for a page? */
 static bool may_come(const struct remote_view *v, int err)
 {
-	return err == -EAGAIN || err == -EBUSY ||
+	return err == -EAGAIN || err == -EBUSY || err == -EINPROGRESS ||
 	       (err == -ENOENT && v->range->flags & MM_REMOTE_FILL);
 }
 
@@ -408,7 +415,8 @@ static vm_fault_t fault_with_target(struct remote_view *v, unsigned int flags)
 			return error_to_fault(err);
 		write = v->write || err == -ENOENT;
 		if (flags & FAULT_FLAG_ALLOW_RETRY &&
-		    (err == -EBUSY || tries == TRIES - 1 || !(flags & FAULT_FLAG_TRIED)))
+		    (err == -EBUSY || err == -EINPROGRESS || tries == TRIES - 1 ||
+		     !(flags & FAULT_FLAG_TRIED)))
 			return fault_again(v, flags, err, write);
 		/* A fault that repeats must get somewhere, and not find it gone again. */
 		if (err != -EBUSY)

@@ -377,8 +377,9 @@ static void remove_range(struct mm_remote_range *range)
  *
  * The remote PTEs are gone when it returns, and the TLB is flushed.  Should
  * memory be so short that not even the reserves have some for the rest of a
- * range, or the client have too many, then the rest is cut, too, if it must be, and the caller is killed before
- * it can take what is there now for the target's memory.
+ * range, or the client have too many, then the rest is cut, too, if it must be,
+ * and the caller is killed before it can take what is there now for the target's
+ * memory.
  *
  * Context: Process context; the page tables of the client cannot go away.
  * Takes the exports_mutex of the targets.
@@ -468,7 +469,8 @@ bool __mm_remote_overlaps(struct mm_struct *mm, unsigned long start, unsigned lo
 
 	rcu_read_lock();
 	r = rcu_dereference(mm->remote);
-	if (r && !RB_EMPTY_ROOT(&r->imports.rb_root)) {
+	/* Not the root: that is empty for a moment while the only range is split. */
+	if (r && atomic_read(&r->nr)) {
 		read_lock(&r->lock);
 		found = interval_tree_iter_first(&r->imports, start, end - 1);
 		read_unlock(&r->lock);

@@ -142,6 +142,24 @@ static long patience(unsigned int fault_flags, unsigned int state)
 	return MAX_SCHEDULE_TIMEOUT;
 }
 
+/**
+ * userfaultfd_waits - does handle_userfault() wait, of a fault that may?
+ * @vma: the VMA
+ *
+ * For a fault of kernel mode by the current thread.
+ *
+ * Context: mmap_lock or VMA lock held.
+ * Return: false when it says %VM_FAULT_SIGBUS at once.
+ */
+bool userfaultfd_waits(struct vm_area_struct *vma)
+{
+	struct userfaultfd_ctx *ctx = vma_uffd(vma);
+
+	return ctx && !(ctx->features & UFFD_FEATURE_SIGBUS) &&
+	       !(ctx->flags & UFFD_USER_MODE_ONLY) &&
+	       !(current->flags & (PF_EXITING | PF_DUMPCORE));
+}
+
 static enum uffd_kind kind_of(unsigned long reason)
 {
 	if (reason == VM_UFFD_WP)

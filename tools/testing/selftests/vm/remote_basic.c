@@ -1,350 +1,286 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Remote mapping: what the client sees, and what either side may do to its
- * memory meanwhile.
+ * Remote mapping: what the client sees of the target's memory, and of its holes.
+ *
+ * What each of them may do to its own side, and what the rest of memory management
+ * does, is in the other files.
  */
 #include <errno.h>
-#include <sched.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/syscall.h>
-#include <sys/uio.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "../kselftest_harness.h"
+#include "rm_proc.h"
 #include "rm_util.h"
 #include "uf_util.h"
 
 #undef TEST_TIMEOUT_DEFAULT
 #define TEST_TIMEOUT_DEFAULT UF_TIMEOUT
 
-#define RW	(PROT_READ | PROT_WRITE)
 #define PAGES	16
-#define THP	(2UL << 20)
 
 FIXTURE(remote) {
-	struct rm_target t;
-	size_t page, len;
-	char *mem;
-	int fd;
+	struct rm_pair r;
+	size_t page;
 };
-
-static long do_fill(char *p, long len)
-{
-	size_t i, page = uf_page_size();
-
-	for (i = 0; i < (size_t)len; i += page)
-		memset(p + i, 1 + i / page, page);
-	return 0;
-}
 
 FIXTURE_SETUP(remote)
 {
-	self->page = uf_page_size();
-	self->len = 2 * THP;
-	ASSERT_TRUE(rm_target_start(&self->t, self->len));
-	self->mem = mmap(NULL, self->len, RW, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	ASSERT_NE(MAP_FAILED, self->mem);
-	memset(self->mem, 0xee, PAGES * self->page);
-	self->fd = rm_open();
-	ASSERT_LE(0, self->fd);
-	rm_call(&self->t, do_fill, 0, PAGES * self->page);
-	ASSERT_EQ(0, rm_map(self->fd, &self->t, 0, self->mem, PAGES * self->page, RM_WRITE));
+	ASSERT_TRUE(rm_pair_make(&self->r, PAGES));
+	self->page = self->r.page;
 }
 
 FIXTURE_TEARDOWN(remote)
 {
-	close(self->fd);
-	rm_target_end(&self->t);
-	munmap(self->mem, self->len);
+	rm_pair_end(&self->r);
 }
 
-static char *at(FIXTURE_DATA(remote) *self, size_t i)
+static long target_drops(struct rm_pair *r, size_t i)
 {
-	return self->mem + i * self->page;
+	return rm_call2(&r->t, rm_do_advise, i * r->page, r->page, MADV_DONTNEED);
 }
 
-static long target_has(FIXTURE_DATA(remote) *self, size_t i)
+static int map_with(struct rm_pair *r, uint32_t flags)
 {
-	return rm_call(&self->t, rm_do_read, i * self->page, 0);
+	return rm_map_as(r->fd, r->t.pidfd, r->t.mem, r->mem, r->len, RM_WRITE, flags);
 }
 
 TEST_F(remote, both_see_the_same)
 {
-	size_t i;
-
-	for (i = 0; i < PAGES; i++)
-		EXPECT_EQ(1 + i, uf_read(at(self, i)));
-	EXPECT_EQ(UF_OK, uf_write(at(self, 3), 0x33));
-	EXPECT_EQ(0x33, target_has(self, 3));
-	rm_call(&self->t, rm_do_write, 3 * self->page, 0x44);
-	EXPECT_EQ(0x44, uf_read(at(self, 3)));
+	EXPECT_TRUE(rm_as_filled(&self->r, 0, PAGES));
+	EXPECT_EQ(UF_OK, rm_set(&self->r, 3, 0x33));
+	EXPECT_EQ(0x33, rm_has(&self->r, 3));
+	EXPECT_EQ(UF_OK, rm_put(&self->r, 3, 0x44));
+	EXPECT_EQ(0x44, rm_see(&self->r, 3));
+	EXPECT_TRUE(rm_same(&self->r, 0, PAGES));
 }
 
 TEST_F(remote, write_first)
 {
-	EXPECT_EQ(UF_OK, uf_write(at(self, 5), 0x55));
-	EXPECT_EQ(0x55, target_has(self, 5));
+	EXPECT_EQ(UF_OK, rm_set(&self->r, 5, 0x55));
+	EXPECT_EQ(0x55, rm_has(&self->r, 5));
+	EXPECT_EQ(rm_pattern(6), rm_see(&self->r, 6));
 }
 
-static long do_advise(char *p, long advice)
+/* All bytes of the page, and of no other. */
+TEST_F(remote, whole_pages)
 {
-	return uf_ret(madvise(p, uf_page_size(), advice));
+	char *p = rm_at(&self->r, 4);
+	size_t i;
+
+	for (i = 0; i < self->page; i++)
+		ASSERT_EQ(rm_pattern(4), (unsigned char)p[i]);
+	memset(p, 0x66, self->page);
+	EXPECT_EQ(0x66, rm_call(&self->r.t, rm_do_read, 5 * self->page - 1, 0));
+	EXPECT_EQ(rm_pattern(3), rm_call(&self->r.t, rm_do_read, 4 * self->page - 1, 0));
+	EXPECT_EQ(rm_pattern(5), rm_has(&self->r, 5));
 }
 
 TEST_F(remote, hole_of_the_target)
 {
-	EXPECT_EQ(3, uf_read(at(self, 2)));
-	ASSERT_EQ(0, rm_call(&self->t, do_advise, 2 * self->page, MADV_DONTNEED));
-	EXPECT_EQ(UF_SIGBUS, uf_read(at(self, 2)));
-	EXPECT_EQ(UF_SIGBUS, uf_write(at(self, 2), 1));
-	EXPECT_EQ(0, target_has(self, 2));
-	EXPECT_EQ(UF_SIGBUS, uf_read(at(self, 2)));	/* the zero page */
-	rm_call(&self->t, rm_do_write, 2 * self->page, 0x77);
-	EXPECT_EQ(0x77, uf_read(at(self, 2)));
+	EXPECT_EQ(rm_pattern(2), rm_see(&self->r, 2));
+	ASSERT_EQ(0, target_drops(&self->r, 2));
+	EXPECT_EQ(UF_SIGBUS, rm_see(&self->r, 2));
+	EXPECT_EQ(UF_SIGBUS, rm_set(&self->r, 2, 1));
+	/* What the target has only read is no page yet. */
+	EXPECT_EQ(0, rm_has(&self->r, 2));
+	EXPECT_EQ(UF_SIGBUS, rm_see(&self->r, 2));
+	EXPECT_EQ(UF_OK, rm_put(&self->r, 2, 0x77));
+	EXPECT_EQ(0x77, rm_see(&self->r, 2));
+}
+
+TEST_F(remote, holes_that_are_filled)
+{
+	ASSERT_EQ(0, target_drops(&self->r, 2));
+	ASSERT_EQ(0, target_drops(&self->r, 3));
+	ASSERT_EQ(0, map_with(&self->r, REMOTE_MAP_FILL));
+	EXPECT_EQ(0, rm_see(&self->r, 2));
+	EXPECT_EQ(UF_OK, rm_set(&self->r, 3, 7));
+	EXPECT_EQ(7, rm_has(&self->r, 3));
+	EXPECT_EQ(UF_OK, rm_put(&self->r, 2, 8));
+	EXPECT_EQ(8, rm_see(&self->r, 2));
+	EXPECT_EQ(rm_pattern(4), rm_see(&self->r, 4));
+}
+
+/* The target has the page of zeroes there. */
+TEST_F(remote, zeroes_that_are_filled)
+{
+	ASSERT_EQ(0, target_drops(&self->r, 2));
+	EXPECT_EQ(0, rm_has(&self->r, 2));
+	ASSERT_EQ(0, map_with(&self->r, REMOTE_MAP_FILL));
+	EXPECT_EQ(0, rm_see(&self->r, 2));
+	EXPECT_EQ(UF_OK, rm_set(&self->r, 2, 9));
+	EXPECT_EQ(9, rm_has(&self->r, 2));
+}
+
+/* What is mapped for reading only is filled as well. */
+TEST_F(remote, filled_but_not_written)
+{
+	ASSERT_EQ(0, target_drops(&self->r, 2));
+	ASSERT_EQ(0, rm_map_as(self->r.fd, self->r.t.pidfd, self->r.t.mem, self->r.mem,
+			       self->r.len, RM_READ, REMOTE_MAP_FILL));
+	EXPECT_EQ(0, rm_see(&self->r, 2));
+	EXPECT_EQ(UF_SEGV, rm_set(&self->r, 2, 1));
+	EXPECT_EQ(UF_OK, rm_put(&self->r, 2, 0x21));
+	EXPECT_EQ(0x21, rm_see(&self->r, 2));
+}
+
+TEST_F(remote, populated)
+{
+	size_t i;
+
+	ASSERT_EQ(0, target_drops(&self->r, 2));
+	ASSERT_EQ(0, map_with(&self->r, REMOTE_MAP_POPULATE));
+	for (i = 0; i < PAGES; i++)
+		EXPECT_EQ(i != 2, uf_pte_present(rm_at(&self->r, i)));
+	EXPECT_EQ(UF_SIGBUS, rm_see(&self->r, 2));
+	EXPECT_TRUE(rm_as_filled(&self->r, 3, PAGES));
+	ASSERT_EQ(0, map_with(&self->r, REMOTE_MAP_POPULATE | REMOTE_MAP_FILL));
+	for (i = 0; i < PAGES; i++)
+		EXPECT_TRUE(uf_pte_present(rm_at(&self->r, i)));
+	EXPECT_EQ(0, rm_see(&self->r, 2));
+	EXPECT_EQ(UF_OK, rm_set(&self->r, 2, 0x2a));
+	EXPECT_EQ(0x2a, rm_has(&self->r, 2));
+}
+
+/* For MADV_POPULATE_READ and _WRITE it is memory like any other. */
+TEST_F(remote, populated_by_advice)
+{
+	ASSERT_EQ(0, madvise(self->r.mem, self->r.len, MADV_POPULATE_READ));
+	EXPECT_TRUE(uf_pte_present(rm_at(&self->r, PAGES - 1)));
+	ASSERT_EQ(0, madvise(self->r.mem, self->r.len, MADV_POPULATE_WRITE));
+	EXPECT_TRUE(rm_as_filled(&self->r, 0, PAGES));
+	EXPECT_TRUE(rm_same(&self->r, 0, PAGES));
 }
 
 TEST_F(remote, unmap_leaves_empty_memory)
 {
-	EXPECT_EQ(2, uf_read(at(self, 1)));
-	ASSERT_EQ(0, rm_unmap(self->fd, at(self, 1), self->page));
-	EXPECT_EQ(0, uf_read(at(self, 1)));
-	EXPECT_EQ(UF_OK, uf_write(at(self, 1), 9));
-	EXPECT_EQ(2, target_has(self, 1));
-	EXPECT_EQ(1, uf_read(at(self, 0)));
-	EXPECT_EQ(3, uf_read(at(self, 2)));
-	ASSERT_EQ(0, rm_reset(self->fd));
-	EXPECT_EQ(0, uf_read(at(self, 0)));
-	EXPECT_EQ(9, uf_read(at(self, 1)));
+	EXPECT_EQ(rm_pattern(1), rm_see(&self->r, 1));
+	ASSERT_EQ(0, rm_unmap(self->r.fd, rm_at(&self->r, 1), self->page));
+	EXPECT_EQ(0, rm_see(&self->r, 1));
+	EXPECT_EQ(UF_OK, rm_set(&self->r, 1, 9));
+	EXPECT_EQ(rm_pattern(1), rm_has(&self->r, 1));
+	EXPECT_EQ(rm_pattern(0), rm_see(&self->r, 0));
+	EXPECT_EQ(rm_pattern(2), rm_see(&self->r, 2));
+	ASSERT_EQ(0, rm_reset(self->r.fd));
+	EXPECT_EQ(0, rm_see(&self->r, 0));
+	EXPECT_EQ(9, rm_see(&self->r, 1));
 }
 
 TEST_F(remote, close_unmaps)
 {
-	EXPECT_EQ(1, uf_read(at(self, 0)));
-	close(self->fd);
-	self->fd = -1;
-	EXPECT_EQ(0, uf_read(at(self, 0)));
+	EXPECT_EQ(rm_pattern(0), rm_see(&self->r, 0));
+	close(self->r.fd);
+	self->r.fd = -1;
+	EXPECT_EQ(0, rm_see(&self->r, 0));
+	EXPECT_EQ(0, rm_see(&self->r, 1));
+	EXPECT_EQ(rm_pattern(0), rm_has(&self->r, 0));
 }
 
-TEST_F(remote, client_drops_and_comes_back)
+/* Each file has its own ranges. */
+TEST_F(remote, two_files)
 {
-	EXPECT_EQ(UF_OK, uf_write(at(self, 4), 0x45));
-	ASSERT_EQ(0, madvise(at(self, 4), self->page, MADV_DONTNEED));
-	EXPECT_EQ(0x45, uf_read(at(self, 4)));
-	EXPECT_EQ(0x45, target_has(self, 4));
+	char *p = rm_at(&self->r, PAGES);
+	int other = rm_open();
+
+	ASSERT_LE(0, other);
+	ASSERT_EQ(0, rm_map(other, &self->r.t, 0, p, 2 * self->page, RM_WRITE));
+	ASSERT_EQ(0, rm_reset(self->r.fd));
+	EXPECT_EQ(0, rm_see(&self->r, 0));
+	EXPECT_EQ(rm_pattern(0), uf_read(p));
+	/* And leaves those of others alone. */
+	ASSERT_EQ(0, rm_unmap(self->r.fd, p, self->page));
+	EXPECT_EQ(rm_pattern(0), uf_read(p));
+	/* Unless it maps something else there. */
+	ASSERT_EQ(0, rm_map(self->r.fd, &self->r.t, 5 * self->page, p, self->page, RM_READ));
+	EXPECT_EQ(rm_pattern(5), uf_read(p));
+	close(other);
+	EXPECT_EQ(rm_pattern(5), uf_read(p));
+	EXPECT_EQ(0, uf_read(p + self->page));
 }
 
-TEST_F(remote, client_unmaps_a_part)
+TEST_F(remote, two_targets)
 {
-	EXPECT_EQ(5, uf_read(at(self, 4)));
-	ASSERT_EQ(0, munmap(at(self, 4), 2 * self->page));
-	ASSERT_EQ(at(self, 4), mmap(at(self, 4), 2 * self->page, RW,
-				    MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0));
-	EXPECT_EQ(0, uf_read(at(self, 4)));
-	EXPECT_EQ(0, uf_read(at(self, 5)));
-	EXPECT_EQ(4, uf_read(at(self, 3)));
-	EXPECT_EQ(7, uf_read(at(self, 6)));
-	EXPECT_EQ(5, target_has(self, 4));
-}
+	struct rm_target t;
 
-TEST_F(remote, client_moves_its_mapping)
-{
-	char *to = self->mem + THP;
-
-	EXPECT_EQ(5, uf_read(at(self, 4)));
-	ASSERT_EQ(to, mremap(at(self, 4), 2 * self->page, 2 * self->page,
-			     MREMAP_MAYMOVE | MREMAP_FIXED, to));
-	EXPECT_EQ(5, uf_read(to));
-	EXPECT_EQ(UF_OK, uf_write(to + self->page, 0x66));
-	EXPECT_EQ(0x66, target_has(self, 5));
-	EXPECT_EQ(UF_SEGV, uf_read(at(self, 4)));
-	EXPECT_EQ(4, uf_read(at(self, 3)));
-}
-
-static long do_fork_write(char *p, long val)
-{
-	int status = 0;
-	pid_t pid = fork();
-
-	if (!pid)
-		_exit(rm_do_read(p, 0));
-	*(volatile unsigned char *)p = val;	/* the copy is ours */
-	waitpid(pid, &status, 0);
-	return WEXITSTATUS(status);
-}
-
-TEST_F(remote, target_forks)
-{
-	EXPECT_EQ(UF_OK, uf_write(at(self, 6), 0x61));
-	rm_call(&self->t, do_fork_write, 6 * self->page, 0x62);
-	EXPECT_EQ(0x62, uf_read(at(self, 6)));
-	EXPECT_EQ(UF_OK, uf_write(at(self, 6), 0x63));
-	EXPECT_EQ(0x63, target_has(self, 6));
-}
-
-static long do_fork_stay(char *p, long unused)
-{
-	pid_t pid = fork();
-
-	if (!pid) {
-		pause();
-		_exit(0);
-	}
-	return pid;
-}
-
-static int child_sees(pid_t pid, char *p)
-{
-	unsigned char c = 0;
-	struct iovec to = { &c, 1 }, from = { p, 1 };
-
-	return process_vm_readv(pid, &to, 1, &from, 1, 0) == 1 ? c : -errno;
-}
-
-TEST_F(remote, write_does_not_reach_the_targets_child)
-{
-	pid_t child;
-
-	EXPECT_EQ(UF_OK, uf_write(at(self, 6), 0x61));
-	child = rm_call(&self->t, do_fork_stay, 0, 0);
-	ASSERT_LT(0, child);
-	EXPECT_EQ(UF_OK, uf_write(at(self, 6), 0x62));
-	EXPECT_EQ(0x61, child_sees(child, self->t.mem + 6 * self->page));
-	EXPECT_EQ(0x62, target_has(self, 6));
-	kill(child, SIGKILL);
-}
-
-TEST_F(remote, clients_child_gets_sigbus)
-{
-	int status;
-	pid_t pid;
-
-	EXPECT_EQ(1, uf_read(at(self, 0)));
-	pid = fork();
-	if (!pid)
-		_exit(uf_read(at(self, 0)) == UF_SIGBUS && uf_read(at(self, 15)) == UF_SIGBUS &&
-		      uf_read(at(self, 16)) == 0 ? 0 : 1);
-	ASSERT_EQ(pid, waitpid(pid, &status, 0));
-	EXPECT_EQ(0, status);
-	EXPECT_EQ(1, uf_read(at(self, 0)));
-}
-
-static long do_protect(char *p, long prot)
-{
-	return uf_ret(mprotect(p, uf_page_size(), prot));
-}
-
-TEST_F(remote, target_protects)
-{
-	EXPECT_EQ(UF_OK, uf_write(at(self, 7), 0x71));
-	ASSERT_EQ(0, rm_call(&self->t, do_protect, 7 * self->page, PROT_READ));
-	EXPECT_EQ(0x71, uf_read(at(self, 7)));
-	EXPECT_EQ(UF_SIGBUS, uf_write(at(self, 7), 0x72));
-	ASSERT_EQ(0, rm_call(&self->t, do_protect, 7 * self->page, PROT_NONE));
-	EXPECT_EQ(UF_SIGBUS, uf_read(at(self, 7)));
-	ASSERT_EQ(0, rm_call(&self->t, do_protect, 7 * self->page, RW));
-	EXPECT_EQ(UF_OK, uf_write(at(self, 7), 0x73));
-	EXPECT_EQ(0x73, target_has(self, 7));
-}
-
-static long do_unmap(char *p, long unused)
-{
-	return uf_ret(munmap(p, uf_page_size()));
+	ASSERT_TRUE(rm_target_start(&t, self->r.len));
+	ASSERT_EQ(0, rm_call(&t, rm_do_write, 0, 0x5a));
+	ASSERT_EQ(0, rm_map(self->r.fd, &t, 0, rm_at(&self->r, 2), self->page, RM_WRITE));
+	EXPECT_EQ(0x5a, rm_see(&self->r, 2));
+	EXPECT_EQ(rm_pattern(1), rm_see(&self->r, 1));
+	EXPECT_EQ(rm_pattern(3), rm_see(&self->r, 3));
+	EXPECT_EQ(UF_OK, rm_set(&self->r, 2, 0x5b));
+	EXPECT_EQ(0x5b, rm_call(&t, rm_do_read, 0, 0));
+	EXPECT_EQ(rm_pattern(2), rm_has(&self->r, 2));
+	rm_target_end(&t);
+	EXPECT_EQ(UF_SIGBUS, rm_see(&self->r, 2));
+	EXPECT_EQ(rm_pattern(3), rm_see(&self->r, 3));
 }
 
 TEST_F(remote, target_unmaps)
 {
-	EXPECT_EQ(9, uf_read(at(self, 8)));
-	ASSERT_EQ(0, rm_call(&self->t, do_unmap, 8 * self->page, 0));
-	EXPECT_EQ(UF_SIGBUS, uf_read(at(self, 8)));
-	EXPECT_EQ(8, uf_read(at(self, 7)));
+	char *p = self->r.t.mem + 8 * self->page;
+
+	EXPECT_EQ(rm_pattern(8), rm_see(&self->r, 8));
+	ASSERT_EQ(0, rm_call2(&self->r.t, rm_do_advise, 8 * self->page, self->page,
+			      MADV_DONTDUMP));
+	EXPECT_EQ(rm_pattern(8), rm_see(&self->r, 8));
+	ASSERT_EQ(0, rm_call(&self->r.t, rm_do_unmap, 8 * self->page, self->page));
+	EXPECT_EQ(UF_SIGBUS, rm_see(&self->r, 8));
+	EXPECT_EQ(UF_SIGBUS, rm_set(&self->r, 8, 1));
+	EXPECT_EQ(rm_pattern(7), rm_see(&self->r, 7));
+	EXPECT_FALSE(rm_present(self->r.t.pid, p));
 }
 
-TEST_F(remote, target_dies)
+static long do_map_again(char *p, long shared)
 {
-	EXPECT_EQ(1, uf_read(at(self, 0)));
-	kill(self->t.pid, SIGKILL);
-	waitpid(self->t.pid, NULL, 0);
-	EXPECT_EQ(UF_SIGBUS, uf_read(at(self, 0)));
-	EXPECT_EQ(UF_SIGBUS, uf_read(at(self, 1)));
-	ASSERT_EQ(0, rm_unmap(self->fd, at(self, 0), self->page));
-	EXPECT_EQ(0, uf_read(at(self, 0)));
+	size_t page = uf_page_size();
+	int flags = MAP_ANONYMOUS | MAP_FIXED | (shared ? MAP_SHARED : MAP_PRIVATE);
+
+	if (mmap(p, page, RM_RW, flags, -1, 0) != p)
+		return -errno;
+	return uf_write(p, 0x4d);
 }
 
-static long do_pageout(char *p, long unused)
+/* What is there then is seen, if it could be mapped anew. */
+TEST_F(remote, target_maps_something_else)
 {
-	return uf_pageout(p, uf_page_size());
+	EXPECT_EQ(rm_pattern(8), rm_see(&self->r, 8));
+	ASSERT_EQ(0, rm_call(&self->r.t, do_map_again, 8 * self->page, false));
+	EXPECT_EQ(0x4d, rm_see(&self->r, 8));
+	ASSERT_EQ(0, rm_call(&self->r.t, do_map_again, 8 * self->page, true));
+	EXPECT_EQ(UF_SIGBUS, rm_see(&self->r, 8));
+	EXPECT_EQ(UF_SIGBUS, rm_set(&self->r, 8, 1));
+	ASSERT_EQ(0, rm_call(&self->r.t, do_map_again, 8 * self->page, false));
+	EXPECT_EQ(0x4d, rm_see(&self->r, 8));
 }
 
-TEST_F(remote, target_swaps)
+/* Two pages change places, by a third. */
+static long do_swap_pages(char *p, long by)
 {
-	if (!uf_have_swap())
-		SKIP(return, "no swap");
-	EXPECT_EQ(UF_OK, uf_write(at(self, 9), 0x91));
-	ASSERT_EQ(0, madvise(at(self, 9), self->page, MADV_DONTNEED));
-	ASSERT_EQ(1, rm_call(&self->t, do_pageout, 9 * self->page, 0));
-	EXPECT_EQ(0x91, uf_read(at(self, 9)));
-	EXPECT_EQ(UF_OK, uf_write(at(self, 9), 0x92));
-	EXPECT_EQ(0x92, target_has(self, 9));
+	size_t page = uf_page_size();
+	char *spare = mmap(NULL, page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	int how = MREMAP_MAYMOVE | MREMAP_FIXED;
+
+	if (mremap(p, page, page, how, spare) != spare ||
+	    mremap(p + by, page, page, how, p) != p ||
+	    mremap(spare, page, page, how, p + by) != p + by)
+		return -errno;
+	return 0;
 }
 
-TEST_F(remote, read_only_stays_read_only)
+TEST_F(remote, target_moves_its_pages)
 {
-	ASSERT_EQ(0, rm_map(self->fd, &self->t, 0, self->mem, self->page, RM_READ));
-	EXPECT_EQ(1, uf_read(at(self, 0)));
-	EXPECT_EQ(UF_SEGV, uf_write(at(self, 0), 5));
-	ASSERT_EQ(0, mprotect(self->mem, self->page, PROT_READ));
-	ASSERT_EQ(0, mprotect(self->mem, self->page, RW));
-	EXPECT_EQ(UF_SEGV, uf_write(at(self, 0), 5));
-	EXPECT_EQ(1, target_has(self, 0));
-}
-
-static long do_collapse(char *p, long unused)
-{
-	char *aligned = (char *)(((uintptr_t)p + THP - 1) & ~(THP - 1));
-
-	memset(aligned, 0x5c, THP);
-	return uf_ret(madvise(aligned, THP, MADV_COLLAPSE)) ?: (aligned - p);
-}
-
-TEST_F(remote, target_collapses)
-{
-	long off = rm_call(&self->t, do_collapse, 0, 0);
-	char *p = at(self, 0);
-
-	if (off < 0)
-		SKIP(return, "no huge page to be had: %ld", off);
-	ASSERT_EQ(0, rm_map(self->fd, &self->t, off, p, PAGES * self->page, RM_WRITE));
-	EXPECT_EQ(0x5c, uf_read(p));
-	EXPECT_EQ(UF_OK, uf_write(p + self->page, 0x11));
-	ASSERT_EQ(off, rm_call(&self->t, do_collapse, 0, 0));
-	EXPECT_EQ(0x5c, uf_read(p + self->page));
-	EXPECT_EQ(UF_OK, uf_write(p + self->page, 0x12));
-	EXPECT_EQ(0x12, rm_call(&self->t, rm_do_read, off + self->page, 0));
-}
-
-TEST_F(remote, refusals)
-{
-	size_t page = self->page;
-	char *shared = mmap(NULL, page, RW, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	struct rm_target dead;
-
-	EXPECT_EQ(-EINVAL, rm_map(self->fd, &self->t, 1, self->mem, page, RM_READ));
-	EXPECT_EQ(-EINVAL, rm_map(self->fd, &self->t, 0, self->mem + 1, page, RM_READ));
-	EXPECT_EQ(-EINVAL, rm_map(self->fd, &self->t, 0, self->mem, page + 1, RM_READ));
-	EXPECT_EQ(-EINVAL, rm_map(self->fd, &self->t, 0, self->mem, 0, RM_READ));
-	EXPECT_EQ(-EINVAL, rm_map(self->fd, &self->t, 0, self->mem, page, 4));
-	EXPECT_EQ(-EOPNOTSUPP, rm_map(self->fd, &self->t, 0, shared, page, RM_READ));
-	EXPECT_EQ(-ENOMEM, rm_map(self->fd, &self->t, self->len, self->mem, page, RM_READ));
-	ASSERT_TRUE(rm_target_start(&dead, page));
-	kill(dead.pid, SIGKILL);
-	waitpid(dead.pid, NULL, 0);
-	EXPECT_EQ(-ESRCH, rm_map(self->fd, &dead, 0, self->mem, page, RM_READ));
-	rm_target_end(&dead);
-	munmap(shared, page);
+	EXPECT_EQ(rm_pattern(1), rm_see(&self->r, 1));
+	EXPECT_EQ(rm_pattern(5), rm_see(&self->r, 5));
+	ASSERT_EQ(0, rm_call(&self->r.t, do_swap_pages, self->page, 4 * self->page));
+	EXPECT_EQ(rm_pattern(5), rm_see(&self->r, 1));
+	EXPECT_EQ(rm_pattern(1), rm_see(&self->r, 5));
+	EXPECT_EQ(UF_OK, rm_set(&self->r, 1, 0x61));
+	EXPECT_EQ(0x61, rm_has(&self->r, 1));
+	EXPECT_TRUE(rm_same(&self->r, 0, PAGES));
 }
 
 int main(int argc, char **argv)

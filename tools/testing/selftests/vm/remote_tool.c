@@ -45,8 +45,6 @@ FIXTURE(tool) {
 
 FIXTURE_SETUP(tool)
 {
-	if (access("/dev/remote-map", F_OK))
-		SKIP(return, "this kernel has no /dev/remote-map");
 	self->page = uf_page_size();
 	ASSERT_TRUE(rm_target_start(&self->t, WINDOW + 64 * self->page));
 	self->mem = self->t.mem;
@@ -424,19 +422,13 @@ TEST_F(tool, dump_of_what_cannot_be_mapped)
 }
 
 /* The target is told, but does not touch the page. */
-static long do_poison(char *p, long len)
-{
-	signal(SIGBUS, SIG_IGN);
-	return uf_ret(madvise(p, len, MADV_HWPOISON));
-}
-
 TEST_F(tool, dump_reports_poisoned_memory)
 {
 	char *got;
 	long ret;
 
 	ASSERT_EQ(0, rm_call(&self->t, do_fill, 0, 2 * self->page));
-	ret = rm_call(&self->t, do_poison, 0, self->page);
+	ret = rm_call(&self->t, rm_do_fail, 0, MADV_HWPOISON);
 	if (ret == -EINVAL || ret == -EPERM)
 		SKIP(return, "no memory can be poisoned here");
 	ASSERT_EQ(0, ret);
@@ -567,4 +559,8 @@ TEST_F(tool, watch_ends_with_the_count)
 	EXPECT_TRUE(cried(&self->run, "give 16 MiB at most"));
 }
 
-TEST_HARNESS_MAIN
+int main(int argc, char **argv)
+{
+	rm_begin();
+	return test_harness_run(argc, argv);
+}
