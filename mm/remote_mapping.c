@@ -66,13 +66,16 @@ static int check_vmas(struct mm_struct *mm, unsigned long addr, unsigned long le
 	return addr < end ? -ENOMEM : 0;
 }
 
+/* What others have pinned of a page that is mapped from elsewhere stays theirs. */
 static int pinned_pte(pte_t *pte, unsigned long addr, unsigned long next,
 		      struct mm_walk *walk)
 {
 	pte_t old = ptep_get(pte);
 	struct page *page = pte_present(old) ? vm_normal_page(walk->vma, addr, old) : NULL;
 
-	return page && folio_maybe_dma_pinned(page_folio(page)) ? -EBUSY : 0;
+	if (!page || !folio_maybe_dma_pinned(page_folio(page)))
+		return 0;
+	return __mm_remote_overlaps(walk->mm, addr, next) ? 0 : -EBUSY;
 }
 
 static const struct mm_walk_ops pinned_ops = {

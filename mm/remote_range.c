@@ -280,8 +280,6 @@ static struct mm_remote_range *new_rest(struct mm_remote_range *range, bool must
 	struct mm_remote_range *rest;
 	unsigned int flags;
 
-	if (atomic_read(&range->client->nr) >= MM_REMOTE_MAX_RANGES)
-		return NULL;
 	if (!must)
 		return remote_range_new(range, GFP_KERNEL_ACCOUNT);
 	flags = memalloc_noreclaim_save();
@@ -290,9 +288,13 @@ static struct mm_remote_range *new_rest(struct mm_remote_range *range, bool must
 	return rest;
 }
 
-static bool at_limit(const struct mm_remote_group *group)
+static bool at_limit(const struct mm_remote_range *range, bool must)
 {
-	return group && atomic_read(&group->nr) >= group->limit;
+	const struct mm_remote_group *group = range->group;
+
+	if (atomic_read(&range->client->nr) >= MM_REMOTE_MAX_RANGES)
+		return true;
+	return !must && group && atomic_read(&group->nr) >= group->limit;
 }
 
 /* No range goes on across @at; -EAGAIN for somebody else's change, to try again. */
@@ -301,7 +303,7 @@ static int split_one(struct mm_remote_range *range, unsigned long at, bool must)
 	struct mm_remote_range *rest;
 	int err = 0;
 
-	if (!must && at_limit(range->group))
+	if (at_limit(range, must))
 		return -ENOSPC;
 	rest = new_rest(range, must);
 	if (!rest)

@@ -287,7 +287,7 @@ static void print_imports(const struct found *found, const struct file *f)
 			printf("%lx of process %d (%s)\n", l->target_start, l->target,
 			       name_of(l->target));
 		else
-			printf("of a process that has ended\n");
+			printf("of a process that has ended, or is not seen here\n");
 	}
 }
 

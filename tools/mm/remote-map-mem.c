@@ -118,7 +118,7 @@ static int end_output(struct dumping *d, int status)
 	if (d->out && (d->file ? fclose(d->out) : fflush(d->out)) && status == DONE)
 		status = fail("cannot write all of it: %s", strerror(errno));
 	if (d->holes && status == DONE)
-		complain("%lu of %lu pages are holes of the process, and zeroes in the dump",
+		complain("%lu of %lu pages cannot be had, and are zeroes in the dump",
 			 d->holes, d->pages);
 	if (d->poisoned && status == DONE)
 		complain("%lu of %lu pages are lost to memory errors, and zeroes in the dump",
@@ -162,10 +162,12 @@ struct watching {
 	sigset_t unblocked;
 };
 
-/* It only has to end the waiting. */
+static volatile sig_atomic_t stopped;
+
 static void on_stop(int sig)
 {
 	(void)sig;
+	stopped = 1;
 }
 
 /* Signals arrive while we wait and at no other time, so that none is missed. */
@@ -247,7 +249,8 @@ static void look(struct watching *w, bool first)
 		n = n < w->len - at ? n : w->len - at;
 		state = window_copy(w->now + at, w->shown + at, n);
 		if (first && state != PAGE_THERE)
-			printf("%10.3f  %012lx +%04zx  no page yet\n", 0.0, w->addr + at, at);
+			printf("%10.3f  %012lx +%04zx  %s\n", 0.0, w->addr + at, at,
+			       state == PAGE_HOLE ? "no page yet" : "the page is poisoned");
 		if (!first && state != w->states[page])
 			print_state(w, at, state);
 		else if (!first && state == PAGE_THERE)
@@ -257,7 +260,10 @@ static void look(struct watching *w, bool first)
 	memcpy(w->old, w->now, w->len);
 }
 
-/* Until it is time to look again; false if there is no more to look at. */
+/*
+ * Until it is time to look again; false if there is no more to look at.  What the
+ * kernel tells of poison, as a signal, is a reason to look at once.
+ */
 static bool wait_for_next(struct watching *w)
 {
 	struct timespec ts = {
@@ -265,8 +271,9 @@ static bool wait_for_next(struct watching *w)
 		.tv_nsec = (long)((w->how->interval - (time_t)w->how->interval) * 1e9),
 	};
 	struct pollfd p = { .fd = w->w.pidfd, .events = POLLIN };
+	int ret = ppoll(&p, 1, &ts, &w->unblocked);
 
-	return ppoll(&p, 1, &ts, &w->unblocked) == 0;
+	return !ret || (ret < 0 && errno == EINTR && !stopped);
 }
 
 static bool prepare_watch(struct watching *w)

@@ -34,6 +34,7 @@ static const struct {
 	{ EINVAL, "these are no addresses of a process" },
 	{ EINTR, "it was interrupted" },
 	{ ENOSPC, "too many ranges are mapped" },
+	{ EBUSY, "memory of remote-map, where it should appear, is in use; try again" },
 };
 
 static const char *why_refused(int err)
@@ -75,9 +76,15 @@ static sigjmp_buf escape;
 static sig_atomic_t armed;
 static int code;
 
+/*
+ * BUS_MCEERR_AO tells of poison that was not touched, wherever it is and whatever
+ * we do: who comes to that page gets BUS_MCEERR_AR.
+ */
 static void on_bus(int sig, siginfo_t *info, void *context)
 {
 	(void)context;
+	if (info->si_code == BUS_MCEERR_AO)
+		return;
 	if (!__atomic_load_n(&armed, __ATOMIC_RELAXED)) {
 		signal(sig, SIG_DFL);
 		raise(sig);
@@ -127,7 +134,9 @@ static int pidfd_of(int pid)
  */
 int window_open(struct window *w, int pid)
 {
-	struct sigaction sa = { .sa_sigaction = on_bus, .sa_flags = SA_SIGINFO | SA_NODEFER };
+	struct sigaction sa = {
+		.sa_sigaction = on_bus, .sa_flags = SA_SIGINFO | SA_NODEFER | SA_RESTART,
+	};
 
 	w->pid = pid;
 	w->page = sysconf(_SC_PAGESIZE);

@@ -23,16 +23,21 @@ static void usage(void)
 	       "       remote-map watch [-i SECONDS] [-n COUNT] PID ADDR [LEN]\n\n"
 	       "Looks at the private anonymous memory of a process that runs on meanwhile.\n\n"
 	       "  list   what can be mapped, who has mapped some of it, and what the process\n"
-	       "         itself maps from others\n"
-	       "  dump   LEN bytes from ADDR on: into FILE as they are, or to the standard\n"
-	       "         output, in hexadecimal if that is a terminal; holes become zeroes\n"
-	       "  watch  each change of these bytes, until a signal comes or the process ends;\n"
-	       "         without LEN up to the end of the page\n\n"
+	       "         itself maps from others; of processes of one's own without root, too\n"
+	       "  dump   LEN bytes from ADDR on: into FILE as they are, or, without FILE or for\n"
+	       "         \"-\", to the standard output, in hexadecimal if that is a terminal;\n"
+	       "         pages that cannot be had are zeroes, on a terminal \"no page\"; if it\n"
+	       "         fails, FILE may have a part\n"
+	       "  watch  each difference between two looks, with time and address (what changes\n"
+	       "         back is missed), until a signal comes or the process ends; at most\n"
+	       "         16 MiB, without LEN up to the end of the page\n\n"
 	       "ADDR is hexadecimal, as \"list\" shows it.  LEN is decimal, or hexadecimal\n"
 	       "after 0x; K, M or G may follow.\n\n"
 	       "  -i, --interval SECONDS  time between two looks, 0.1 unless told\n"
 	       "  -n, --count COUNT       looks after the first, then exit\n"
-	       "  -h, --help              this text\n");
+	       "  -h, --help              this text\n\n"
+	       "The exit status is 0; 1 if something is refused or fails; 2 if it was called\n"
+	       "in a wrong way.\n");
 }
 
 static int hint(void)

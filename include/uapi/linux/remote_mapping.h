@@ -19,9 +19,10 @@
 /**
  * struct remote_map_entry - one range of a request
  * @target_addr: first address in the target, in bytes, a multiple of the page size
- * @client_addr: where it shall appear in the caller's memory, likewise
+ * @client_addr: where it shall appear in the caller's private anonymous memory, likewise
  * @len: how many bytes, likewise
- * @result: written: 0, or a negative errno; entries that were not tried keep theirs
+ * @result: written: 0, or a negative errno; entries that were not tried keep theirs,
+ *	so set it to 1 before
  * @reserved: 0
  */
 struct remote_map_entry {
@@ -39,7 +40,7 @@ struct remote_map_entry {
  * @prot: REMOTE_MAP_PROT_*; READ is a must
  * @flags: REMOTE_MAP_POPULATE, REMOTE_MAP_FILL
  * @entries: address of the entries
- * @nr: how many there are
+ * @nr: how many there are, at most 65536
  * @entry_size: of each, in bytes
  */
 struct remote_map {

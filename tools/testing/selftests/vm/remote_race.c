@@ -255,9 +255,10 @@ static void forget(size_t i, size_t n)
 		me.seen[i++].peer = -1;
 }
 
+/* -EBUSY: look() has pinned what was there. */
 static bool known(int err)
 {
-	return err == -ELOOP || err == -ESRCH || err == -EACCES || err == -ENOMEM ||
+	return err == -EBUSY || err == -ELOOP || err == -ESRCH || err == -EACCES || err == -ENOMEM ||
 	       err == -EOPNOTSUPP;
 }
 
@@ -516,7 +517,6 @@ static void be_peer(int id)
 	forget(0, PAGES);
 	peer->standing = 0;
 	peer->checked = 0;
-	peer->grow = false;
 	peer->own = me.own;
 	peer->pid = getpid();
 	if (me.fd < 0)
@@ -533,6 +533,7 @@ static bool spawn(int id)
 	pid_t pid;
 
 	g->peer[id].pid = 0;
+	g->peer[id].grow = false;	/* not in be_peer(): who executes grows on */
 	pid = fork();
 	if (!pid)
 		be_peer(id);

@@ -378,7 +378,7 @@ TEST_F(tool, dump_reports_holes)
 	ASSERT_EQ(0, rm_call(&self->t, do_fill, 0, 6 * self->page));
 	ASSERT_EQ(0, rm_call(&self->t, do_drop, self->page, 2 * self->page));
 	ASSERT_EQ(0, tool(&self->run, "dump %d %p %zu", self->t.pid, self->mem, 4 * self->page));
-	EXPECT_TRUE(cried(&self->run, "2 of 4 pages are holes"));
+	EXPECT_TRUE(cried(&self->run, "2 of 4 pages cannot be had"));
 	got = output(&self->run, 4 * self->page);
 	ASSERT_NE(NULL, got);
 	EXPECT_TRUE(is_fill(got, 0, self->page));
@@ -386,7 +386,7 @@ TEST_F(tool, dump_reports_holes)
 	EXPECT_TRUE(is_fill(got + 3 * self->page, 3 * self->page, self->page));
 	/* It looked, no more: they are still holes. */
 	ASSERT_EQ(0, tool(&self->run, "dump %d %p %zu", self->t.pid, self->mem, 4 * self->page));
-	EXPECT_TRUE(cried(&self->run, "2 of 4 pages are holes"));
+	EXPECT_TRUE(cried(&self->run, "2 of 4 pages cannot be had"));
 }
 
 TEST_F(tool, dump_more_than_a_window)
