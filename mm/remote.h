@@ -67,7 +67,7 @@
 #define MM_REMOTE_MAX_MAPCOUNT	512
 
 /* Of ranges of a client.  munmap() of every second page could make any number. */
-#define MM_REMOTE_MAX_RANGES	(1 << 18)
+#define MM_REMOTE_MAX_RANGES	262144
 
 /* No longer than for so much an exports_mutex is held to cut a range. */
 #define MM_REMOTE_CUT_BYTES	SZ_1G
@@ -111,7 +111,8 @@ struct mm_remote_range {
 	 * what is cut off is zapped; it has no bytes when it is in no tree.
 	 */
 	unsigned long start, end;
-	unsigned long offset;			/* target less client address; mremap() changes it */
+	/* Target less client address; mremap() changes it. */
+	unsigned long offset;
 };
 
 /* remote_range.c */

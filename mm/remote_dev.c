@@ -258,4 +258,5 @@ static struct miscdevice remote_device = {
 	.fops = &remote_fops,
 	.mode = 0600,
 };
+
 builtin_misc_device(remote_device);

@@ -173,8 +173,7 @@ static int look_at_vma(struct remote_view *v, struct vm_area_struct *vma, unsign
 /* The VMA lock could not be had: is that because there is no VMA? */
 static bool nothing_there(struct remote_view *v)
 {
-	struct mm_struct *mm = v->range->target->mm;
-	MA_STATE(mas, &mm->mm_mt, target_addr(v), target_addr(v));
+	MA_STATE(mas, &v->range->target->mm->mm_mt, target_addr(v), target_addr(v));
 	bool nothing;
 
 	rcu_read_lock();

@@ -359,11 +359,11 @@ static int inherit_vma(struct mm_remote *child, struct mm_remote *parent,
  */
 int __mm_remote_fork(struct mm_struct *child, struct mm_struct *parent)
 {
+	VMA_ITERATOR(vmi, parent, 0);
 	struct mm_remote *from = mm_remote_tryget(parent);
 	struct mm_remote *to;
 	struct vm_area_struct *vma;
 	int err = 0;
-	VMA_ITERATOR(vmi, parent, 0);
 
 	if (!from || !__mm_remote_overlaps(parent, 0, ULONG_MAX))
 		goto out;

@@ -258,8 +258,8 @@ static void forget(size_t i, size_t n)
 /* -EBUSY: look() has pinned what was there. */
 static bool known(int err)
 {
-	return err == -EBUSY || err == -ELOOP || err == -ESRCH || err == -EACCES || err == -ENOMEM ||
-	       err == -EOPNOTSUPP;
+	return err == -EBUSY || err == -ELOOP || err == -ESRCH || err == -EACCES ||
+	       err == -ENOMEM || err == -EOPNOTSUPP;
 }
 
 static void remember(size_t i, size_t n, int peer, size_t from, unsigned int gen, bool ro)
