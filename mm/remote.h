@@ -43,8 +43,12 @@
  *     folio lock, anon_vma lock of the target (held by who invalidates)
  *       target->exports_mutex	of a range: its place in the trees, start and end;
  *				invalidations that concern a range take it and sleep
- *         PTE lock of the client
- *           lock		imports and exports as trees; spins
+ *         zap_sem of the client	read: it is told that remote PTEs go; write: by
+ *				who registers a notifier, or it hears of the end
+ *				of what it has not heard the beginning of.
+ *				Outside are all of the client's rmap locks, too
+ *           PTE lock of the client
+ *             lock		imports and exports as trees; spins
  *
  * Nothing is allocated under exports_mutex with an allocation that may reclaim,
  * for reclaim takes it.  Two of them are never held at once.  Zapping happens
@@ -59,6 +63,7 @@
 #include <linux/mmu_notifier.h>
 #include <linux/mutex.h>
 #include <linux/refcount.h>
+#include <linux/rwsem.h>
 #include <linux/remote_mapping.h>
 #include <linux/sizes.h>
 #include <linux/spinlock.h>
@@ -84,6 +89,7 @@ struct mm_remote {
 	struct rb_root_cached imports;	/* ranges by client address */
 	struct rb_root_cached exports;	/* ranges by target address */
 	struct mutex exports_mutex;
+	struct rw_semaphore zap_sem;	/* of clients: see above */
 };
 
 struct mm_remote_group {

@@ -17,6 +17,8 @@
 #include <linux/rmap.h>
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
+#include <linux/swap.h>
+#include <linux/swapops.h>
 #include <linux/userfaultfd_k.h>
 
 #include "internal.h"
@@ -90,24 +92,48 @@ static bool related(struct vm_area_struct *vma, struct folio *folio)
 	return !anon_vma || (vma->anon_vma && vma->anon_vma->root == anon_vma->root);
 }
 
-/* The target's page, when it may be mapped as it is; else why not. */
+/* A marker keeps a protection, not a page; a poisoned one is an answer. */
+static bool is_hole(pte_t pte)
+{
+	swp_entry_t entry;
+
+	if (pte_none(pte))
+		return true;
+	if (pte_present(pte))
+		return false;
+	entry = pte_to_swp_entry(pte);
+	return is_pte_marker_entry(entry) && !is_poisoned_swp_entry(entry);
+}
+
+/* Nothing that the target could do at once, without its mmap_lock. */
+static bool takes_time(struct remote_view *v, struct vm_area_struct *vma, pte_t pte)
+{
+	bool wp = pte_present(pte) ? pte_uffd_wp(pte) : pte_swp_uffd_wp(pte);
+
+	if (!pte_present(pte) && is_device_private_entry(pte_to_swp_entry(pte)))
+		return true;
+	return v->write && wp && userfaultfd_wp(vma) && userfaultfd_waits(vma);
+}
+
+/*
+ * The target's page, when it may be mapped as it is; else why not.  The page of
+ * zeroes is none of the target's, but may stand for one that it has written.
+ */
 static int look_at_pte(struct remote_view *v, struct vm_area_struct *vma,
 		       unsigned long addr, pte_t pte)
 {
 	struct page *page;
 	bool writable;
 
-	if (pte_none(pte))
+	if (is_hole(pte))
 		return -ENOENT;
-	if (!pte_present(pte))
+	if (takes_time(v, vma, pte))
+		return -EINPROGRESS;
+	if (!pte_present(pte) || is_zero_pfn(pte_pfn(pte)))
 		return -EAGAIN;
-	if (is_zero_pfn(pte_pfn(pte)))
-		return -ENOENT;
 	page = vm_normal_page(vma, addr, pte);
 	if (!page || !PageAnon(page) || is_zone_device_page(page))
 		return -EFAULT;
-	if (v->write && userfaultfd_pte_wp(vma, pte) && userfaultfd_waits(vma))
-		return -EINPROGRESS;
 	if (!PageAnonExclusive(page) || (v->write && !pte_write(pte)))
 		return -EAGAIN;
 	if (atomic_read(&page->_mapcount) >= MM_REMOTE_MAX_MAPCOUNT)
@@ -189,8 +215,8 @@ static bool nothing_there(struct remote_view *v)
  *
  * Return: 0 with at least one page; -ENOENT for a hole; -EFAULT for what cannot
  * be mapped; -EUSERS for a page that is mapped too often; -EAGAIN if the target
- * has to fault first; -EINPROGRESS if a userfaultfd of the target has to be waited
- * for; -EBUSY while an invalidation goes on.
+ * has to fault first; -EINPROGRESS if that takes time, for a userfaultfd of the
+ * target or a device; -EBUSY while an invalidation goes on.
  */
 static int look(struct remote_view *v, unsigned int most)
 {
@@ -308,13 +334,34 @@ static int map_some(struct remote_view *v, unsigned int most)
 	return -EBUSY;
 }
 
-/* One fault of the target.  What it maps from others itself is none of its pages. */
+static bool hole_at(struct mm_struct *mm, unsigned long addr)
+{
+	pmd_t *pmd = mm_find_pmd(mm, addr);
+	bool hole = false;
+	pte_t *pte;
+
+	if (!pmd || pmd_none(pmdp_get_lockless(pmd)))
+		return true;
+	pte = pte_offset_map(pmd, addr);	/* NULL for what is no table */
+	if (pte) {
+		hole = is_hole(ptep_get_lockless(pte));
+		pte_unmap(pte);
+	}
+	return hole;
+}
+
+/*
+ * One fault of the target.  What it maps from others itself is none of its pages.
+ * What has become a hole since it was looked at is not filled, unless asked for.
+ */
 static vm_fault_t fault_target(struct remote_view *v, struct vm_area_struct *vma,
 			       unsigned long addr, bool write, unsigned int flags)
 {
 	if (!vma_is_anonymous(vma) || !(vma->vm_flags & (write ? VM_WRITE : VM_READ)) ||
 	    mm_remote_overlaps(vma->vm_mm, addr, addr + 1))
 		return VM_FAULT_SIGBUS;
+	if (!(v->range->flags & MM_REMOTE_FILL) && hole_at(vma->vm_mm, addr))
+		return 0;
 	flags |= FAULT_FLAG_REMOTE | (write ? FAULT_FLAG_WRITE : FAULT_FLAG_UNSHARE);
 	return handle_mm_fault(vma, addr, flags, NULL);
 }
@@ -323,7 +370,8 @@ static vm_fault_t fault_target(struct remote_view *v, struct vm_area_struct *vma
  * The client's lock is dropped: the target may take its time, and its mmap_lock.
  * @addr was read before, for then the range may move.
  */
-static void fault_unlocked(struct remote_view *v, unsigned long addr, bool write)
+static void fault_unlocked(struct remote_view *v, unsigned long addr, bool write,
+			   unsigned int flags)
 {
 	struct mm_struct *mm = v->range->target->mm;
 	struct vm_area_struct *vma;
@@ -333,8 +381,7 @@ static void fault_unlocked(struct remote_view *v, unsigned long addr, bool write
 		return;
 	vma = vma_lookup(mm, addr);
 	if (vma)
-		ret = fault_target(v, vma, addr, write,
-				   FAULT_FLAG_ALLOW_RETRY | FAULT_FLAG_KILLABLE);
+		ret = fault_target(v, vma, addr, write, flags);
 	if (!(ret & (VM_FAULT_RETRY | VM_FAULT_COMPLETED)))
 		mmap_read_unlock(mm);
 }
@@ -379,15 +426,19 @@ static bool may_come(const struct remote_view *v, int err)
 /* Whoever can begin again does so, and waits before. */
 static vm_fault_t fault_again(struct remote_view *v, unsigned int flags, int err, bool write)
 {
+	unsigned int wait = FAULT_FLAG_ALLOW_RETRY | FAULT_FLAG_KILLABLE;
 	unsigned long addr = target_addr(v);
 
 	if (flags & FAULT_FLAG_RETRY_NOWAIT)
 		return VM_FAULT_RETRY;
+	/* Only user mode handles signals before it comes back. */
+	if (flags & FAULT_FLAG_USER)
+		wait |= flags & FAULT_FLAG_INTERRUPTIBLE;
 	unlock_client(v->vma, flags);
 	if (err == -EBUSY)
 		view_wait(v);
 	else
-		fault_unlocked(v, addr, write);
+		fault_unlocked(v, addr, write, wait);
 	return VM_FAULT_RETRY;
 }
 
@@ -417,6 +468,8 @@ static vm_fault_t fault_with_target(struct remote_view *v, unsigned int flags)
 		    (err == -EBUSY || err == -EINPROGRESS || tries == TRIES - 1 ||
 		     !(flags & FAULT_FLAG_TRIED)))
 			return fault_again(v, flags, err, write);
+		if (err == -EINPROGRESS)
+			return VM_FAULT_SIGBUS;	/* as for the target in such a place */
 		/* A fault that repeats must get somewhere, and not find it gone again. */
 		if (err != -EBUSY)
 			ret = fault_in_place(v, write);
@@ -507,8 +560,11 @@ static long populate_some(struct mm_remote_range *range, struct vm_area_struct *
 	mmput_async(range->target->mm);
 	if (ret > 0)
 		return ret * PAGE_SIZE;
-	if (may_come(&v, ret))
+	if (may_come(&v, ret)) {
 		ret = fixup_user_fault(vma->vm_mm, addr, v.write ? FAULT_FLAG_WRITE : 0, unlocked);
+		if (!ret)
+			return PAGE_SIZE;
+	}
 	return ret == -ENOMEM || ret == -EINTR ? ret : min(v.next, end) - addr;
 }
 

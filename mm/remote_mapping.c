@@ -22,6 +22,8 @@ static bool bad_range(unsigned long addr, unsigned long len, unsigned long size)
 
 static int check_client_vma(struct vm_area_struct *vma, unsigned int flags)
 {
+	if (!can_modify_vma(vma))
+		return -EPERM;
 	if (!vma_is_anonymous(vma) || vma->vm_flags & (VM_SHARED | VM_SPECIAL | VM_SHADOW_STACK))
 		return -EOPNOTSUPP;
 	if (flags & MM_REMOTE_WRITE && !(vma->vm_flags & VM_MAYWRITE))
@@ -220,7 +222,8 @@ static int prepare_target(struct mm_remote_range *like, struct mm_struct *mm,
  * Context: Process context.  Takes one mmap_lock after the other.
  * Return: 0; -EINVAL for a bad range or flag; -ELOOP for oneself, a relative by
  * fork, or what is itself mapped from elsewhere or by others; -ENOMEM for
- * addresses with no mapping, or for lack of memory; -EOPNOTSUPP for memory that
+ * addresses with no mapping, or for lack of memory; -EPERM for a sealed mapping of
+ * the caller; -EOPNOTSUPP for memory that
  * is not private and anonymous; -EACCES for rights that the mappings do not
  * give; -EBUSY for client pages that are pinned or watched by a userfaultfd;
  * -ENOSPC when the group, or the caller, has as many as it may; -ESRCH when the
@@ -244,11 +247,11 @@ int mm_remote_map(struct mm_remote_group *group, struct mm_struct *target,
 		return -EINVAL;
 	if (target == mm)
 		return -ELOOP;
+	/* Waits while another is at it; before there is anything that must be hooked. */
+	static_branch_enable(&mm_remote_used);
 	err = prepare_target(&like, target, &root);
 	if (err)
 		return err;
-	if (!static_key_enabled(&mm_remote_used.key))
-		static_branch_enable(&mm_remote_used);
 	err = -EINTR;
 	if (!mmap_write_lock_killable(mm)) {
 		err = map_locked(&like, root);

@@ -44,6 +44,7 @@ static struct mm_remote *remote_create(struct mm_struct *mm)
 	r->exports = RB_ROOT_CACHED;
 	rwlock_init(&r->lock);
 	mutex_init(&r->exports_mutex);
+	init_rwsem(&r->zap_sem);
 	refcount_set(&r->refs, 1);
 	err = mmu_interval_notifier_insert_locked(&r->sub, mm, 0, TASK_SIZE_MAX,
 						  &mm_remote_ops);
@@ -51,6 +52,11 @@ static struct mm_remote *remote_create(struct mm_struct *mm)
 		kfree(r);
 		return ERR_PTR(err);
 	}
+	/*
+	 * While others' invalidations go on the notifier is only queued, and would
+	 * miss an unmap.  None of them can be waiting for the mmap_lock.
+	 */
+	mmu_interval_read_begin(&r->sub);
 	mmgrab(mm);
 	rcu_assign_pointer(mm->remote, r);
 	return r;

@@ -104,17 +104,46 @@ bool remote_zap(struct mm_remote_range *range, unsigned long start, unsigned lon
 		bool blockable)
 {
 	struct mmu_notifier_range notify;
+	bool done;
 
 	lockdep_assert_held(&range->target->exports_mutex);
 	mmu_notifier_range_init(&notify, MMU_NOTIFY_REMOTE,
 				blockable ? MMU_NOTIFIER_RANGE_BLOCKABLE : 0,
 				range->client->mm, start, end);
-	if (__mmu_notifier_invalidate_range_start(&notify) && !blockable)
+	if (!blockable && !down_read_trylock(&range->client->zap_sem))
 		return false;
-	smp_mb();	/* see above; pairs with install() */
-	zap_all(range, start, end, blockable);
-	__mmu_notifier_invalidate_range_end(&notify);
-	return true;
+	if (blockable)
+		down_read(&range->client->zap_sem);
+	done = !__mmu_notifier_invalidate_range_start(&notify) || blockable;
+	if (done) {
+		smp_mb();	/* see above; pairs with install() */
+		zap_all(range, start, end, blockable);
+		__mmu_notifier_invalidate_range_end(&notify);
+	}
+	up_read(&range->client->zap_sem);
+	return done;
+}
+
+/**
+ * __mm_remote_stop_zaps - see mm_remote_stop_zaps()
+ * @mm: the client's address space
+ *
+ * Context: Process context; the mmap_lock is held for writing.
+ */
+void __mm_remote_stop_zaps(struct mm_struct *mm)
+{
+	down_write(&rcu_dereference_protected(mm->remote, true)->zap_sem);
+}
+
+/**
+ * __mm_remote_allow_zaps - see mm_remote_allow_zaps()
+ * @mm: the client's address space
+ *
+ * Context: Process context; the mmap_lock is held for writing.
+ */
+void __mm_remote_allow_zaps(struct mm_struct *mm)
+{
+	up_write(&rcu_dereference_protected(mm->remote, true)->zap_sem);
 }
 
 static bool lock_exports(struct mm_remote *r, bool blockable)

@@ -46,6 +46,8 @@ int __rmap_walk_remote(struct vm_area_struct *vma, unsigned long start, unsigned
 int __mm_remote_referenced(struct folio *folio, struct vm_area_struct *vma,
 			   unsigned long address);
 void __mm_remote_exit(struct mm_struct *mm);
+void __mm_remote_stop_zaps(struct mm_struct *mm);
+void __mm_remote_allow_zaps(struct mm_struct *mm);
 int __mm_remote_fork(struct mm_struct *child, struct mm_struct *parent);
 int __mm_remote_move(struct mm_struct *mm, unsigned long from, unsigned long to,
 		     unsigned long len);
@@ -129,6 +131,34 @@ static inline int mm_remote_referenced(struct folio *folio, struct vm_area_struc
 	if (!static_branch_unlikely(&mm_remote_used) || !rcu_access_pointer(vma->vm_mm->remote))
 		return 0;
 	return __mm_remote_referenced(folio, vma, address);
+}
+
+/**
+ * mm_remote_stop_zaps - remove no remote PTEs for a moment
+ * @mm: the client's address space
+ *
+ * They are removed on behalf of the target, without any lock of the client: so
+ * the locks that keep other invalidations away do not keep these.
+ *
+ * Context: Process context; the mmap_lock is held for writing, and maybe all rmap
+ * locks.  To be followed by mm_remote_allow_zaps(); waits for those under way.
+ */
+static inline void mm_remote_stop_zaps(struct mm_struct *mm)
+{
+	if (rcu_access_pointer(mm->remote))
+		__mm_remote_stop_zaps(mm);
+}
+
+/**
+ * mm_remote_allow_zaps - end what mm_remote_stop_zaps() began
+ * @mm: the client's address space
+ *
+ * Context: Process context; the mmap_lock is held for writing, ever since.
+ */
+static inline void mm_remote_allow_zaps(struct mm_struct *mm)
+{
+	if (rcu_access_pointer(mm->remote))
+		__mm_remote_allow_zaps(mm);
 }
 
 /**
@@ -221,6 +251,14 @@ static inline int mm_remote_referenced(struct folio *folio, struct vm_area_struc
 				       unsigned long address)
 {
 	return 0;
+}
+
+static inline void mm_remote_stop_zaps(struct mm_struct *mm)
+{
+}
+
+static inline void mm_remote_allow_zaps(struct mm_struct *mm)
+{
 }
 
 static inline int mm_remote_fork(struct mm_struct *child, struct mm_struct *parent)

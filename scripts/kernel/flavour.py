@@ -44,9 +44,9 @@ class Flavour:
 
 
 FLAVOURS = {flavour.name: flavour for flavour in (
-    Flavour("ours", "ours", ("guest", "userfault")),
+    Flavour("ours", "ours", ("guest", "compat", "userfault")),
     Flavour("base", "base", ("guest",)),
-    Flavour("debug", "ours", ("guest", "userfault", "debug")),
+    Flavour("debug", "ours", ("guest", "compat", "userfault", "debug")),
     Flavour("base-debug", "base", ("guest", "debug")),
     Flavour("bench", "ours", ("guest", "prod", "userfault")),
     Flavour("bench-base", "base", ("guest", "prod")),

@@ -461,6 +461,20 @@ TEST_F(abi, rights_of_the_clients_mapping)
 	EXPECT_EQ(0x31, rm_call(&self->t, rm_do_read, 0, 0));
 }
 
+/* What is sealed can be mapped over no more than unmapped. */
+TEST_F(abi, sealed_mapping_of_the_client)
+{
+	char *mem = mmap(NULL, self->page, RM_RW, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	ASSERT_NE(MAP_FAILED, mem);
+	ASSERT_EQ(UF_OK, uf_write(mem, 0x35));
+	if (syscall(__NR_mseal, mem, self->page, 0))
+		SKIP(return, "no mseal()");
+	self->entry.client_addr = (uintptr_t)mem;
+	EXPECT_EQ(-EPERM, map(self->fd, &self->req));
+	EXPECT_EQ(0x35, uf_read(mem));
+}
+
 TEST_F(abi, descriptors_that_are_no_target)
 {
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);

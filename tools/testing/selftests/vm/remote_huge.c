@@ -229,20 +229,60 @@ TEST_F(huge, target_moves_a_huge_page)
 
 static long do_read_hole(char *p, long len)
 {
-	if (madvise(p, len, MADV_DONTNEED) || madvise(p, len, MADV_HUGEPAGE))
+	/* Without page tables, or it would be a small page. */
+	if (mmap(p, len, RM_RW, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) != p ||
+	    madvise(p, len, MADV_HUGEPAGE))
 		return -errno;
 	return uf_read(p);
 }
 
-/* A huge page of zeroes, which all share, is no page of the target. */
+/* A huge page of zeroes, which all share: the target gets pages of its own. */
 TEST_F(huge, target_has_the_huge_zero_page)
 {
 	EXPECT_EQ(rm_pattern(0), rm_see(&self->r, 0));
 	ASSERT_EQ(0, rm_call(&self->r.t, do_read_hole, 0, self->r.len));
-	EXPECT_EQ(UF_SIGBUS, rm_see(&self->r, 0));
-	EXPECT_EQ(UF_SIGBUS, rm_set(&self->r, 1, 1));
+	EXPECT_EQ(0, rm_see(&self->r, 0));
+	EXPECT_EQ(UF_OK, rm_set(&self->r, 1, 0x32));
+	EXPECT_EQ(0x32, rm_has(&self->r, 1));
 	EXPECT_EQ(UF_OK, rm_put(&self->r, 1, 0x31));
 	EXPECT_EQ(0x31, rm_see(&self->r, 1));
+}
+
+static long do_zero(char *p, long len)
+{
+	memset(p, 0, len);
+	return 0;
+}
+
+/* A split puts the page of zeroes where there are zeroes: still no hole. */
+TEST_F(huge, written_zeroes_are_split)
+{
+	size_t most = self->r.len - self->page;
+
+	if (access(SPLIT, W_OK))
+		SKIP(return, "pages cannot be split by hand");
+	ASSERT_EQ(0, rm_call(&self->r.t, do_zero, self->page, most));
+	if (rm_call(&self->r.t, do_collapse, 0, self->r.len))
+		SKIP(return, "no huge page to be had");
+	EXPECT_EQ(0, rm_see(&self->r, 5));
+	ASSERT_TRUE(split(self->r.t.pid, self->r.t.mem, self->r.len, 0));
+	EXPECT_EQ(0, rm_see(&self->r, 5));
+	EXPECT_EQ(0, rm_see(&self->r, 6));
+	EXPECT_EQ(UF_OK, rm_set(&self->r, 7, 0x33));
+	EXPECT_EQ(0x33, rm_has(&self->r, 7));
+	EXPECT_EQ(rm_pattern(0), rm_see(&self->r, 0));
+}
+
+/* Nothing there, not even page tables. */
+TEST_F(huge, filled_at_once)
+{
+	size_t i;
+
+	ASSERT_EQ(0, rm_call2(&self->r.t, rm_do_advise, 0, self->r.len, MADV_DONTNEED));
+	ASSERT_EQ(0, rm_map_as(self->r.fd, self->r.t.pidfd, self->r.t.mem, self->r.mem,
+			       self->r.len, RM_WRITE, REMOTE_MAP_POPULATE | REMOTE_MAP_FILL));
+	for (i = 0; i < self->n; i++)
+		ASSERT_TRUE(uf_pte_present(rm_at(&self->r, i)));
 }
 
 TEST_F(huge, client_collapses)

@@ -174,6 +174,90 @@ TEST_F(uffd, hole_is_a_hole)
 	EXPECT_TRUE(rm_as_filled(&self->r, 3, PAGES));
 }
 
+/* A protection where nothing is does not make it a page. */
+TEST_F(uffd, protected_hole_is_a_hole)
+{
+	int fd = rm_call2(&self->r.t, do_uffd, 0, 0, UFFD_FEATURE_WP_UNPOPULATED);
+
+	ASSERT_LE(0, fd);
+	self->m.uffd = uf_ret(syscall(__NR_pidfd_getfd, self->r.t.pidfd, fd, 0));
+	ASSERT_LE(0, self->m.uffd);
+	ASSERT_EQ(0, uf_uffd_register(self->m.uffd, self->r.t.mem, self->r.len, WP));
+	ASSERT_EQ(0, drop(&self->r, 2));
+	ASSERT_EQ(0, uf_uffd_wp(self->m.uffd, self->r.t.mem, self->r.len, true));
+	EXPECT_EQ(UF_SIGBUS, rm_set(&self->r, 2, 1));
+	EXPECT_EQ(UF_SIGBUS, rm_see(&self->r, 2));
+	EXPECT_EQ(UF_SIGBUS, rm_set(&self->r, 2, 1));
+	EXPECT_EQ(0, uf_uffd_poll(self->m.uffd, POLLIN, 0));
+	EXPECT_EQ(rm_pattern(3), rm_see(&self->r, 3));
+}
+
+/* The page of zeroes is protected, too: a read does not wait, a write does. */
+TEST_F(uffd, protected_zeroes)
+{
+	ASSERT_TRUE(map_filling(&self->r));
+	self->m.uffd = watch(&self->r, &self->theirs, WP, 0);
+	ASSERT_LE(0, self->m.uffd);
+	ASSERT_EQ(0, drop(&self->r, 2));
+	EXPECT_EQ(0, rm_has(&self->r, 2));
+	ASSERT_EQ(0, uf_uffd_wp(self->m.uffd, self->r.t.mem, self->r.len, true));
+	EXPECT_EQ(0, rm_see(&self->r, 2));
+	EXPECT_EQ(0, uf_uffd_poll(self->m.uffd, POLLIN, 0));
+	ASSERT_TRUE(monitor_start(&self->m, &self->r));
+	EXPECT_EQ(UF_OK, rm_set(&self->r, 2, 0x21));
+	monitor_stop(&self->m);
+	EXPECT_LE(1, self->m.wp);
+	EXPECT_EQ(0x21, rm_has(&self->r, 2));
+}
+
+TEST_F(uffd, protected_and_swapped)
+{
+	if (!uf_have_swap())
+		SKIP(return, "no swap");
+	self->m.uffd = watch(&self->r, &self->theirs, WP, 0);
+	ASSERT_LE(0, self->m.uffd);
+	ASSERT_EQ(0, uf_uffd_wp(self->m.uffd, self->r.t.mem, self->r.len, true));
+	ASSERT_EQ(1, rm_call(&self->r.t, rm_do_pageout, 0, self->r.len));
+	ASSERT_TRUE(monitor_start(&self->m, &self->r));
+	EXPECT_EQ(UF_OK, rm_set(&self->r, 2, 0x22));
+	EXPECT_EQ(rm_pattern(3), rm_see(&self->r, 3));
+	monitor_stop(&self->m);
+	EXPECT_LE(1, self->m.wp);
+	EXPECT_EQ(0x22, rm_has(&self->r, 2));
+}
+
+static struct monitor *filler;
+
+/* The client's own handler is its monitor. */
+static void on_signal(int sig)
+{
+	resolve_missing(filler, filler->r->t.mem + 2 * filler->r->page);
+}
+
+static void *signal_waiter(void *arg)
+{
+	if (uf_wait_for(filler->uffd, 1))
+		pthread_kill(*(pthread_t *)arg, SIGUSR1);
+	return NULL;
+}
+
+TEST_F(uffd, signal_while_it_is_waited_for)
+{
+	pthread_t waiter = pthread_self(), other;
+
+	ASSERT_TRUE(map_filling(&self->r));
+	self->m.uffd = watch(&self->r, &self->theirs, MISSING, 0);
+	ASSERT_LE(0, self->m.uffd);
+	ASSERT_EQ(0, drop(&self->r, 2));
+	self->m.r = &self->r;
+	filler = &self->m;
+	signal(SIGUSR1, on_signal);
+	ASSERT_EQ(0, pthread_create(&other, NULL, signal_waiter, &waiter));
+	EXPECT_EQ(FILLED, rm_see(&self->r, 2));
+	pthread_join(other, NULL);
+	EXPECT_EQ(1, self->m.missing);
+}
+
 TEST_F(uffd, hole_to_be_filled)
 {
 	ASSERT_TRUE(map_filling(&self->r));
