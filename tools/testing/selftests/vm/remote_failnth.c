@@ -368,7 +368,7 @@ static const struct call calls[] = {
 	{ "the target writes", target_write, mapped_view, MAPPED | SHARED | IN_TARGET },
 	{ "the target collapses", target_collapse, mapped_view, MAPPED | TOUCHED | IN_TARGET },
 	/* What others have touched counts as shared, and is not paged out. */
-	{ "the target pages out", target_pageout, mapped_view, MAPPED | IN_TARGET },
+	{ "the target pages out", target_pageout, mapped_view, MAPPED | IN_TARGET | SPARE },
 	{ "the target migrates", target_migrate, mapped_view, MAPPED | TOUCHED | IN_TARGET },
 	{ "the target protects", target_mprotect, mapped_view, MAPPED | TOUCHED | IN_TARGET },
 };
