@@ -7,7 +7,9 @@
  * 1. A remote PTE is present or none, never anything else.
  * 2. It is present only while the target maps that very subpage by a PTE and
  *    the page is PageAnonExclusive.
- * 3. Whatever ends 2 clears and flushes the remote PTEs first.
+ * 3. Whatever ends 2 clears and flushes the remote PTEs first, or waits for who is
+ *    at it: until the flush is done the range stays in the tree of its target, and
+ *    the target's exports_mutex is held.
  * 4. Remote PTEs count (reference, mapcount, rss of the client) but never change
  *    the mapping, the index, the exclusive flag or the LRU state of a page.
  *
@@ -26,7 +28,8 @@
  *
  * struct mm_remote: what an address space has to do with others.  mm->remote,
  * set once under the mmap_lock, cleared when the address space ends.
- * References: one of the mm, until exit_mmap(), and one of each range for either side.
+ * References: one of the mm, until exit_mmap(), and one of each range for either
+ * side; whoever cannot be sure that the mm has users takes another.
  * It grabs the mm_struct, and does not hold its users.
  *
  * struct mm_remote_range: so many bytes of a client, mapped to so many bytes of
@@ -129,11 +132,16 @@ struct mm_remote_range *remote_range_new(const struct mm_remote_range *like, gfp
 void remote_range_put(struct mm_remote_range *range);
 struct mm_remote_range *remote_range_find(struct mm_remote *client, unsigned long start,
 					  unsigned long last);
+bool remote_has(struct mm_remote *r, struct rb_root_cached *tree, unsigned long start,
+		unsigned long last);
 void remote_range_insert(struct mm_remote_range *range);
 int remote_range_cut(struct mm_remote *client, unsigned long start, unsigned long end,
 		     const struct mm_remote_group *group, bool must);
 int remote_range_move(struct mm_remote *client, unsigned long start, unsigned long end,
 		      unsigned long to, bool must);
+
+/* remote_fault.c */
+void remote_populate(struct mm_remote_range *range, struct vm_area_struct *vma);
 
 /* remote_zap.c */
 bool remote_zap(struct mm_remote_range *range, unsigned long start, unsigned long end,
@@ -141,6 +149,12 @@ bool remote_zap(struct mm_remote_range *range, unsigned long start, unsigned lon
 bool remote_exports_zap(struct mm_remote *target, unsigned long start, unsigned long last,
 			bool blockable);
 extern const struct mmu_interval_notifier_ops mm_remote_ops;
+
+/* Not a reference: to be used as long as @mm has users. */
+static inline struct mm_remote *mm_remote_peek(struct mm_struct *mm)
+{
+	return rcu_dereference_check(mm->remote, atomic_read(&mm->mm_users));
+}
 
 static inline bool remote_range_covers(const struct mm_remote_range *range,
 				       unsigned long addr)

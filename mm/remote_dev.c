@@ -29,19 +29,20 @@ struct remote_file {
 
 static int remote_open(struct inode *inode, struct file *file)
 {
-	struct remote_file *f = kzalloc(sizeof(*f), GFP_KERNEL_ACCOUNT);
-	struct mm_remote_group *group = kzalloc(sizeof(*group), GFP_KERNEL_ACCOUNT);
+	struct remote_file *f;
 
-	if (!f || !group || !current->mm) {
+	if (!current->mm)
+		return -EINVAL;
+	f = kmalloc(sizeof(*f), GFP_KERNEL_ACCOUNT);
+	if (!f)
+		return -ENOMEM;
+	f->group = mm_remote_group_new(MOST_RANGES);
+	if (!f->group) {
 		kfree(f);
-		kfree(group);
-		return current->mm ? -ENOMEM : -EINVAL;
+		return -ENOMEM;
 	}
-	refcount_set(&group->refs, 1);
-	group->limit = MOST_RANGES;
 	mmgrab(current->mm);
 	f->mm = current->mm;
-	f->group = group;
 	file->private_data = f;
 	return 0;
 }
@@ -52,8 +53,7 @@ static int remote_close(struct inode *inode, struct file *file)
 
 	mm_remote_reset(f->group, f->mm);
 	mmdrop(f->mm);
-	if (refcount_dec_and_test(&f->group->refs))
-		kfree(f->group);
+	mm_remote_group_put(f->group);
 	kfree(f);
 	return 0;
 }
@@ -73,11 +73,22 @@ static struct mm_struct *target_mm(int pidfd)
 	return mm ?: ERR_PTR(-ESRCH);
 }
 
+/*
+ * As copy_struct_from_user(); what has the size of today is copied without a check
+ * of the destination.
+ */
+static __always_inline int copy_struct(void *to, size_t size, const void __user *from,
+				       size_t given)
+{
+	if (given == size)
+		return copy_from_user(to, from, size) ? -EFAULT : 0;
+	return copy_struct_from_user(to, size, from, given);
+}
+
 static int map_entry(struct remote_file *f, struct mm_struct *target,
 		     const struct remote_map *req, struct remote_map_entry *entry)
 {
 	unsigned int flags = 0;
-	int err;
 
 	if (entry->reserved)
 		return -EINVAL;
@@ -85,11 +96,10 @@ static int map_entry(struct remote_file *f, struct mm_struct *target,
 		flags |= MM_REMOTE_WRITE;
 	if (req->flags & REMOTE_MAP_FILL)
 		flags |= MM_REMOTE_FILL;
-	err = mm_remote_map(f->group, target, entry->target_addr, entry->client_addr,
-			    entry->len, flags);
-	if (!err && req->flags & REMOTE_MAP_POPULATE)
-		mm_remote_populate(entry->client_addr, entry->len);
-	return err;
+	if (req->flags & REMOTE_MAP_POPULATE)
+		flags |= MM_REMOTE_POPULATE;
+	return mm_remote_map(f->group, target, entry->target_addr, entry->client_addr,
+			     entry->len, flags);
 }
 
 /* Every entry for itself; only what concerns the caller ends it early. */
@@ -102,7 +112,7 @@ static int map_entries(struct remote_file *f, struct mm_struct *target,
 	u32 i;
 
 	for (i = 0; i < req->nr; i++, user += req->entry_size) {
-		err = copy_struct_from_user(&entry, sizeof(entry), user, req->entry_size);
+		err = copy_struct(&entry, sizeof(entry), user, req->entry_size);
 		if (err)
 			return err;
 		entry.result = map_entry(f, target, req, &entry);
@@ -120,7 +130,7 @@ static int map_entries(struct remote_file *f, struct mm_struct *target,
 }
 
 /* The size comes first in each struct. */
-static int get_request(void *req, size_t size, u32 least, void __user *arg)
+static __always_inline int get_request(void *req, size_t size, u32 least, void __user *arg)
 {
 	u32 given;
 
@@ -130,7 +140,7 @@ static int get_request(void *req, size_t size, u32 least, void __user *arg)
 		return -EINVAL;
 	if (given > PAGE_SIZE)
 		return -E2BIG;
-	return copy_struct_from_user(req, size, arg, given);
+	return copy_struct(req, size, arg, given);
 }
 
 static bool bad_request(const struct remote_map *req)

@@ -36,7 +36,8 @@ struct remote_view {
 	unsigned long next;		/* from here there may be pages again */
 	unsigned int nr;
 	bool write;
-	unsigned long *got;		/* pages, with a reference of the folio; WRITABLE */
+	/* Pages, with a reference of the folio; 0 when that went with a PTE; WRITABLE. */
+	unsigned long *got;
 };
 
 #define WRITABLE	1UL		/* in the address of a struct page */
@@ -80,7 +81,8 @@ static void view_end(struct remote_view *v)
 	unsigned int i;
 
 	for (i = 0; i < v->nr; i++)
-		put_page(got_page(v, i));
+		if (v->got[i])
+			put_page(got_page(v, i));
 	v->nr = 0;
 }
 
@@ -90,19 +92,6 @@ static bool related(struct vm_area_struct *vma, struct folio *folio)
 	struct anon_vma *anon_vma = folio_anon_vma(folio);
 
 	return !anon_vma || (vma->anon_vma && vma->anon_vma->root == anon_vma->root);
-}
-
-/* A marker keeps a protection, not a page; a poisoned one is an answer. */
-static bool is_hole(pte_t pte)
-{
-	swp_entry_t entry;
-
-	if (pte_none(pte))
-		return true;
-	if (pte_present(pte))
-		return false;
-	entry = pte_to_swp_entry(pte);
-	return is_pte_marker_entry(entry) && !is_poisoned_swp_entry(entry);
 }
 
 /* Nothing that the target could do at once, without its mmap_lock. */
@@ -125,7 +114,7 @@ static int look_at_pte(struct remote_view *v, struct vm_area_struct *vma,
 	struct page *page;
 	bool writable;
 
-	if (is_hole(pte))
+	if (pte_awaits_page(pte))
 		return -ENOENT;
 	if (takes_time(v, vma, pte))
 		return -EINPROGRESS;
@@ -166,7 +155,7 @@ static int look_at_table(struct remote_view *v, struct vm_area_struct *vma, pmd_
 
 /*
  * Not what is itself mapped from elsewhere: of that page the target's invalidations
- * do not tell.  Such ranges only come and go with the VMA write-locked.
+ * do not tell.  Such ranges only come with the VMA write-locked.
  */
 static bool may_look(const struct remote_view *v, struct vm_area_struct *vma,
 		     unsigned int pages)
@@ -260,7 +249,6 @@ static bool install_one(struct vm_area_struct *vma, unsigned long addr, pte_t *p
 		return false;
 	}
 	folio_dup_file_rmap_pte(page_folio(page), page);
-	inc_mm_counter(vma->vm_mm, MM_ANONPAGES);
 	page_table_check_remote(page, 1);
 	set_pte_at(vma->vm_mm, addr, pte, entry);
 	update_mmu_cache(vma, addr, pte);
@@ -305,9 +293,10 @@ static int install(struct remote_view *v, pmd_t *pmd)
 	for (i = 0; i < v->nr; i++, addr += PAGE_SIZE, pte++) {
 		if (!install_one(vma, addr, pte, got_page(v, i), v->got[i] & WRITABLE))
 			continue;
-		get_page(got_page(v, i));
+		v->got[i] = 0;
 		nr++;
 	}
+	add_mm_counter(vma->vm_mm, MM_ANONPAGES, nr);
 	pte_unmap_unlock(first, ptl);
 	atomic_long_add(nr, &v->range->group->installed);
 	return 0;
@@ -344,7 +333,7 @@ static bool hole_at(struct mm_struct *mm, unsigned long addr)
 		return true;
 	pte = pte_offset_map(pmd, addr);	/* NULL for what is no table */
 	if (pte) {
-		hole = is_hole(ptep_get_lockless(pte));
+		hole = pte_awaits_page(ptep_get_lockless(pte));
 		pte_unmap(pte);
 	}
 	return hole;
@@ -551,13 +540,8 @@ static long populate_some(struct mm_remote_range *range, struct vm_area_struct *
 	};
 	int ret;
 
-	end = min3(end, pmd_addr_end(addr, vma->vm_end), READ_ONCE(range->end));
-	if (end <= addr)
-		return PAGE_SIZE;		/* cut meanwhile */
-	if (!range->target || !mmget_not_zero(range->target->mm))
-		return end - addr;
+	end = min(end, pmd_addr_end(addr, vma->vm_end));
 	ret = map_some(&v, min_t(unsigned long, BATCH, (end - addr) >> PAGE_SHIFT));
-	mmput_async(range->target->mm);
 	if (ret > 0)
 		return ret * PAGE_SIZE;
 	if (may_come(&v, ret)) {
@@ -568,54 +552,37 @@ static long populate_some(struct mm_remote_range *range, struct vm_area_struct *
 	return ret == -ENOMEM || ret == -EINTR ? ret : min(v.next, end) - addr;
 }
 
-static long populate_at(struct mm_struct *mm, struct mm_remote *client, unsigned long addr,
-			unsigned long end, bool *unlocked)
-{
-	struct vm_area_struct *vma = vma_lookup(mm, addr);
-	struct mm_remote_range *range = vma ? remote_range_find(client, addr, addr) : NULL;
-	long ret = PAGE_SIZE;
-
-	if (range) {
-		ret = populate_some(range, vma, addr, end, unlocked);
-		remote_range_put(range);
-	}
-	return ret;
-}
-
 /**
- * mm_remote_populate - map what is there, before it is touched
- * @client_addr: first address of the caller's memory, in bytes
- * @len: how many bytes
+ * remote_populate - map what is there, before it is touched
+ * @range: what has just been mapped, and may be cut, moved and split meanwhile
+ * @vma: the client's VMA in which it begins
  *
- * Holes of the target are left alone, unless the mapping fills them.  As with
- * MAP_POPULATE there is no error: what is not mapped now is mapped when touched.
- *
- * Context: Process context.  Takes the mmap_lock, and gives it to others in between.
+ * Context: Process context; the mmap_lock of the client is held for reading, and
+ * given to others in between.  The target has users.
  */
-void mm_remote_populate(unsigned long client_addr, unsigned long len)
+void remote_populate(struct mm_remote_range *range, struct vm_area_struct *vma)
 {
-	unsigned long end = client_addr + len;
-	struct mm_struct *mm = current->mm;
-	struct mm_remote *client = mm_remote_tryget(mm);
-	bool unlocked;
+	struct mm_struct *mm = vma->vm_mm;
+	unsigned long addr = READ_ONCE(range->start), end;
+	bool unlocked = false;
 	long done;
 
-	if (!client)
-		return;
-	if (mmap_read_lock_killable(mm))
-		goto out;
-	for (; client_addr < end; client_addr += done) {
-		done = populate_at(mm, client, client_addr, end, &unlocked);
-		if (done < 0 || fatal_signal_pending(current))
-			break;
+	for (;;) {
+		if (unlocked || addr >= vma->vm_end)
+			vma = vma_lookup(mm, addr);
+		end = READ_ONCE(range->end);
+		if (!vma || !remote_range_covers(range, addr))
+			return;
+		unlocked = false;
+		done = populate_some(range, vma, addr, end, &unlocked);
+		if (done < 0 || done >= end - addr || fatal_signal_pending(current))
+			return;
+		addr += done;
 		cond_resched();
-		if (!mmap_lock_is_contended(mm))
-			continue;
-		mmap_read_unlock(mm);
-		if (mmap_read_lock_killable(mm))
-			goto out;
+		if (mmap_lock_is_contended(mm)) {
+			mmap_read_unlock(mm);
+			mmap_read_lock(mm);
+			unlocked = true;
+		}
 	}
-	mmap_read_unlock(mm);
-out:
-	mm_remote_put(client);
 }

@@ -40,32 +40,35 @@ static int check_target_vma(struct vm_area_struct *vma, unsigned int flags)
 	return 0;
 }
 
-/*
- * All of [addr, addr + len) lies in VMAs that pass the check.  *@root becomes that
- * of the first one which has had pages.
- */
-static int check_vmas(struct mm_struct *mm, unsigned long addr, unsigned long len,
+/* What check_vmas() finds: the first VMA; the root of the first that has had pages. */
+struct vmas {
+	struct vm_area_struct *first;
+	struct anon_vma *root;
+};
+
+/* All of [addr, end) lies in VMAs that pass the check. */
+static int check_vmas(struct mm_struct *mm, unsigned long addr, unsigned long end,
 		      int (*check)(struct vm_area_struct *vma, unsigned int flags),
-		      unsigned int flags, struct anon_vma **root)
+		      unsigned int flags, struct vmas *found)
 {
-	VMA_ITERATOR(vmi, mm, addr);
-	unsigned long end = addr + len;
 	struct vm_area_struct *vma;
 	int err;
 
 	mmap_assert_locked(mm);
-	*root = NULL;
-	for_each_vma_range(vmi, vma, end) {
-		if (vma->vm_start > addr)
+	*found = (struct vmas){};
+	for (; addr < end; addr = vma->vm_end) {
+		vma = vma_lookup(mm, addr);
+		if (!vma)
 			return -ENOMEM;
-		if (!*root && vma->anon_vma)
-			*root = vma->anon_vma->root;
+		if (!found->first)
+			found->first = vma;
+		if (!found->root && vma->anon_vma)
+			found->root = vma->anon_vma->root;
 		err = check(vma, flags);
 		if (err)
 			return err;
-		addr = vma->vm_end;
 	}
-	return addr < end ? -ENOMEM : 0;
+	return 0;
 }
 
 /* What others have pinned of a page that is mapped from elsewhere stays theirs. */
@@ -85,33 +88,55 @@ static const struct mm_walk_ops pinned_ops = {
 	.walk_lock = PGWALK_WRLOCK,
 };
 
-/* Throws away what the client has there, as MAP_FIXED would. */
-static int make_room(struct mm_struct *mm, struct mm_remote *client, unsigned long addr,
-		     unsigned long end)
+/*
+ * Nothing but none PTEs in a part of one page table, or no page table.  What reclaim
+ * has taken from there must be flushed all the same.
+ */
+static bool is_empty(struct mm_struct *mm, unsigned long addr, unsigned long end)
 {
-	VMA_ITERATOR(vmi, mm, addr);
-	struct vm_area_struct *vma;
-	int err = walk_page_range(mm, addr, end, &pinned_ops, NULL);
+	pmd_t *pmd = mm_find_pmd(mm, addr);
+	bool empty = true;
+	pte_t *pte, *first;
+	spinlock_t *ptl;
 
-	err = err ?: remote_range_cut(client, addr, end, NULL, false);
-	if (err)
-		return err;
-	for_each_vma_range(vmi, vma, end) {
-		vma_start_write(vma);
-		zap_page_range_single(vma, max(addr, vma->vm_start),
-				      min(end, vma->vm_end) - max(addr, vma->vm_start), NULL);
-	}
-	return 0;
+	if (!pmd || pmd_none(pmdp_get_lockless(pmd)))
+		return true;
+	first = pte_offset_map_lock(mm, pmd, addr, &ptl);
+	if (!first)
+		return false;
+	for (pte = first; addr < end && empty; addr += PAGE_SIZE, pte++)
+		empty = pte_none(ptep_get(pte));
+	if (empty)
+		flush_tlb_batched_pending(mm);
+	pte_unmap_unlock(first, ptl);
+	return empty;
 }
 
-static bool exports_overlap(struct mm_remote *r, unsigned long start, unsigned long end)
+static void zap(struct vm_area_struct *vma, unsigned long addr, unsigned long end)
 {
-	bool found;
+	vma_start_write(vma);
+	if (end > pmd_addr_end(addr, end) || !is_empty(vma->vm_mm, addr, end))
+		zap_page_range_single(vma, addr, end - addr, NULL);
+}
 
-	read_lock(&r->lock);
-	found = interval_tree_iter_first(&r->exports, start, end - 1);
-	read_unlock(&r->lock);
-	return found;
+/* Throws away what the client has there, from this VMA on, as MAP_FIXED would. */
+static int make_room(struct vm_area_struct *vma, struct mm_remote *client,
+		     unsigned long addr, unsigned long end)
+{
+	struct mm_struct *mm = vma->vm_mm;
+	unsigned long next;
+	int err = 0;
+
+	if (test_bit(MMF_HAS_PINNED, &mm->flags))
+		err = walk_page_range(mm, addr, end, &pinned_ops, NULL);
+	err = err ?: remote_range_cut(client, addr, end, NULL, false);
+	for (; !err && addr < end; addr = next) {
+		if (addr >= vma->vm_end)
+			vma = vma_lookup(mm, addr);
+		next = min(end, vma->vm_end);
+		zap(vma, addr, next);
+	}
+	return err;
 }
 
 /*
@@ -123,87 +148,111 @@ static bool chain(const struct mm_remote_range *like)
 {
 	return __mm_remote_overlaps(like->target->mm, like->start + like->offset,
 				    like->end + like->offset) ||
-	       exports_overlap(like->client, like->start, like->end);
+	       remote_has(like->client, &like->client->exports, like->start, like->end - 1);
 }
 
-static int insert(struct mm_remote_range *like)
+static int insert(struct mm_remote_range *range, struct vm_area_struct *vma)
 {
-	struct mm_remote_range *range;
-	int err;
+	int err = make_room(vma, range->client, range->start, range->end);
 
+	if (err)
+		return err;
+	refcount_inc(&range->refs);	/* of the trees */
+	remote_range_insert(range);
+	return 0;
+}
+
+/* The roots are compared for the errno; see related() for what is found out later. */
+static int check_client(struct mm_remote_range *like, const struct vmas *target,
+			struct vmas *here)
+{
+	int err = check_vmas(current->mm, like->start, like->end, check_client_vma, like->flags,
+			     here);
+
+	if (err)
+		return err;
+	if (here->root && here->root == target->root)
+		return -ELOOP;
+	like->client = mm_remote_of(current->mm);
+	if (IS_ERR(like->client))
+		return PTR_ERR(like->client);
 	if (chain(like))
 		return -ELOOP;
 	if (atomic_read(&like->group->nr) >= like->group->limit ||
 	    atomic_read(&like->client->nr) >= MM_REMOTE_MAX_RANGES)
 		return -ENOSPC;
-	range = remote_range_new(like, GFP_KERNEL_ACCOUNT);
-	if (!range)
-		return -ENOMEM;
-	err = make_room(like->client->mm, like->client, like->start, like->end);
-	if (err)
-		remote_range_put(range);
-	else
-		remote_range_insert(range);
-	return err;
-}
-
-/* The roots are compared for the errno; see related() for what is found out later. */
-static int map_locked(struct mm_remote_range *like, struct anon_vma *target_root)
-{
-	struct mm_struct *mm = current->mm;
-	struct anon_vma *root;
-	int err;
-
-	err = check_vmas(mm, like->start, like->end - like->start, check_client_vma, like->flags,
-			 &root);
-	if (err)
-		return err;
-	if (root && root == target_root)
-		return -ELOOP;
-	like->client = mm_remote_of(mm);
-	if (IS_ERR(like->client))
-		return PTR_ERR(like->client);
-	err = insert(like);
-	mm_remote_put(like->client);
-	return err;
-}
-
-static int check_target(struct mm_remote_range *like, struct mm_struct *mm,
-			struct anon_vma **root)
-{
-	unsigned long addr = like->start + like->offset;
-	int err = check_vmas(mm, addr, like->end - like->start, check_target_vma, like->flags,
-			     root);
-
-	if (err)
-		return err;
-	like->target = mm_remote_tryget(mm);
-	if (!like->target)
-		return -ESRCH;		/* it has exited */
-	/* What a client pins counts for the target's fork(), too. */
-	if (!test_bit(MMF_HAS_PINNED, &mm->flags))
-		set_bit(MMF_HAS_PINNED, &mm->flags);
 	return 0;
 }
 
-static int prepare_target(struct mm_remote_range *like, struct mm_struct *mm,
-			  struct anon_vma **root)
+/* Also a reference to the new range, in *@made. */
+static int map_locked(struct mm_remote_range *like, const struct vmas *target,
+		      struct vm_area_struct **first, struct mm_remote_range **made)
 {
-	struct mm_remote *r;
+	struct vmas here;
+	int err = check_client(like, target, &here);
+
+	if (err)
+		return err;
+	*made = remote_range_new(like, GFP_KERNEL_ACCOUNT);
+	if (!*made)
+		return -ENOMEM;
+	*first = here.first;
+	err = insert(*made, here.first);
+	if (err)
+		remote_range_put(*made);
+	return err;
+}
+
+static int map_here(struct mm_remote_range *like, const struct vmas *target, bool populate)
+{
+	struct mm_struct *mm = current->mm;
+	struct mm_remote_range *range;
+	struct vm_area_struct *first;
 	int err;
 
-	if (!rcu_access_pointer(mm->remote)) {
+	if (mmap_write_lock_killable(mm))
+		return -EINTR;
+	err = map_locked(like, target, &first, &range);
+	if (err || !populate) {
+		mmap_write_unlock(mm);
+	} else {
+		mmap_write_downgrade(mm);
+		remote_populate(range, first);
+		mmap_read_unlock(mm);
+	}
+	if (!err)
+		remote_range_put(range);
+	return err;
+}
+
+static int check_target(struct mm_remote_range *like, struct mm_struct *mm, struct vmas *found)
+{
+	int err = check_vmas(mm, like->start + like->offset, like->end + like->offset,
+			     check_target_vma, like->flags, found);
+
+	/* What a client pins counts for the target's fork(), too. */
+	if (!err && !test_bit(MMF_HAS_PINNED, &mm->flags))
+		set_bit(MMF_HAS_PINNED, &mm->flags);
+	return err;
+}
+
+static int prepare_target(struct mm_remote_range *like, struct mm_struct *mm,
+			  struct vmas *found)
+{
+	int err;
+
+	like->target = mm_remote_peek(mm);
+	if (!like->target) {
 		if (mmap_write_lock_killable(mm))
 			return -EINTR;
-		r = mm_remote_of(mm);
+		like->target = mm_remote_of(mm);
 		mmap_write_unlock(mm);
-		if (IS_ERR(r))
-			return PTR_ERR(r);
-		mm_remote_put(r);
+		if (IS_ERR(like->target))
+			return PTR_ERR(like->target);
 	}
 	if (mmap_read_lock_killable(mm))
 		return -EINTR;
-	err = check_target(like, mm, root);
+	err = check_target(like, mm, found);
 	mmap_read_unlock(mm);
 	return err;
 }
@@ -215,70 +264,59 @@ static int prepare_target(struct mm_remote_range *like, struct mm_struct *mm,
  * @target_addr: first address there, in bytes
  * @client_addr: where it shall appear in the caller's memory
  * @len: how many bytes
- * @flags: MM_REMOTE_WRITE, MM_REMOTE_FILL
+ * @flags: MM_REMOTE_WRITE, MM_REMOTE_FILL, MM_REMOTE_POPULATE
  *
- * What the caller had at @client_addr is thrown away.  No page is mapped yet.
+ * What the caller had at @client_addr is thrown away.  To populate is to map what
+ * is there before it is touched; holes of the target are left alone, unless
+ * they shall be filled, and as with MAP_POPULATE there is no error: what is not
+ * mapped now, or what somebody unmaps a part of meanwhile, is mapped when touched.
  *
  * Context: Process context.  Takes one mmap_lock after the other.
  * Return: 0; -EINVAL for a bad range or flag; -ELOOP for oneself, a relative by
  * fork, or what is itself mapped from elsewhere or by others; -ENOMEM for
- * addresses with no mapping, or for lack of memory; -EPERM for a sealed mapping of
- * the caller; -EOPNOTSUPP for memory that
- * is not private and anonymous; -EACCES for rights that the mappings do not
- * give; -EBUSY for client pages that are pinned or watched by a userfaultfd;
- * -ENOSPC when the group, or the caller, has as many as it may; -ESRCH when the
- * target exits; -EINTR.
+ * addresses with no mapping, or for lack of memory; -EPERM for a sealed mapping
+ * of the caller; -EOPNOTSUPP for memory that is not private and anonymous;
+ * -EACCES for rights that the mappings do not give; -EBUSY for client pages that
+ * are pinned or watched by a userfaultfd; -ENOSPC when the group, or the caller,
+ * has as many as it may; -EINTR.
  */
 int mm_remote_map(struct mm_remote_group *group, struct mm_struct *target,
 		  unsigned long target_addr, unsigned long client_addr,
 		  unsigned long len, unsigned int flags)
 {
 	struct mm_remote_range like = {
-		.group = group, .flags = flags, .offset = target_addr - client_addr,
+		.group = group, .flags = flags & ~MM_REMOTE_POPULATE,
 		.start = client_addr, .end = client_addr + len,
+		.offset = target_addr - client_addr,
 	};
-	struct mm_struct *mm = current->mm;
-	struct anon_vma *root;
+	struct vmas found;
 	int err;
 
 	if (bad_range(client_addr, len, TASK_SIZE) ||
 	    bad_range(target_addr, len, target->task_size) ||
-	    flags & ~(MM_REMOTE_WRITE | MM_REMOTE_FILL))
+	    flags & ~(MM_REMOTE_WRITE | MM_REMOTE_FILL | MM_REMOTE_POPULATE))
 		return -EINVAL;
-	if (target == mm)
+	if (target == current->mm)
 		return -ELOOP;
-	/* Waits while another is at it; before there is anything that must be hooked. */
-	static_branch_enable(&mm_remote_used);
-	err = prepare_target(&like, target, &root);
-	if (err)
-		return err;
-	err = -EINTR;
-	if (!mmap_write_lock_killable(mm)) {
-		err = map_locked(&like, root);
-		mmap_write_unlock(mm);
-	}
-	mm_remote_put(like.target);
-	return err;
+	err = prepare_target(&like, target, &found);
+	return err ?: map_here(&like, &found, flags & MM_REMOTE_POPULATE);
 }
 
 /* The page tables must stay while ranges are cut. */
 static int cut_locked(struct mm_struct *mm, unsigned long start, unsigned long end,
 		      const struct mm_remote_group *group, bool must)
 {
-	struct mm_remote *client = mm_remote_tryget(mm);
-	int err = 0;
+	struct mm_remote *client = mm_remote_peek(mm);
+	int err;
 
 	if (!client)
 		return 0;
 	if (must)
 		mmap_read_lock(mm);
-	else
-		err = mmap_read_lock_killable(mm);
-	if (!err) {
-		err = remote_range_cut(client, start, end, group, must);
-		mmap_read_unlock(mm);
-	}
-	mm_remote_put(client);
+	else if (mmap_read_lock_killable(mm))
+		return -EINTR;
+	err = remote_range_cut(client, start, end, group, must);
+	mmap_read_unlock(mm);
 	return err;
 }
 
@@ -363,42 +401,30 @@ static int inherit_vma(struct mm_remote *child, struct mm_remote *parent,
 int __mm_remote_fork(struct mm_struct *child, struct mm_struct *parent)
 {
 	VMA_ITERATOR(vmi, parent, 0);
-	struct mm_remote *from = mm_remote_tryget(parent);
+	struct mm_remote *from = mm_remote_peek(parent);
 	struct mm_remote *to;
 	struct vm_area_struct *vma;
 	int err = 0;
 
-	if (!from || !__mm_remote_overlaps(parent, 0, ULONG_MAX))
-		goto out;
+	if (!__mm_remote_overlaps(parent, 0, ULONG_MAX))
+		return 0;
 	to = mm_remote_of(child);
-	err = PTR_ERR_OR_ZERO(to);
-	if (err)
-		goto out;
+	if (IS_ERR(to))
+		return PTR_ERR(to);
 	for_each_vma(vmi, vma) {
 		if (!(vma->vm_flags & (VM_DONTCOPY | VM_WIPEONFORK)))
 			err = inherit_vma(to, from, vma->vm_start, vma->vm_end);
 		if (err)
 			break;
 	}
-	mm_remote_put(to);
-out:
-	if (from)
-		mm_remote_put(from);
 	return err;
 }
 
 static int move(struct mm_struct *mm, unsigned long from, unsigned long to,
 		unsigned long len, bool must)
 {
-	struct mm_remote *client = mm_remote_tryget(mm);
-	int err;
-
 	mmap_assert_write_locked(mm);
-	if (!client)
-		return 0;
-	err = remote_range_move(client, from, from + len, to, must);
-	mm_remote_put(client);
-	return err;
+	return remote_range_move(mm_remote_peek(mm), from, from + len, to, must);
 }
 
 /**

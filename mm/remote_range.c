@@ -67,19 +67,13 @@ static struct mm_remote *remote_create(struct mm_struct *mm)
  * @mm: the address space
  *
  * Context: Process context; @mm's mmap_lock is held for writing, and it has users.
- * Return: a reference, or ERR_PTR(-ENOMEM); ERR_PTR(-EINTR) when there is a signal.
+ * Return: what is there as long as @mm has users; ERR_PTR(-ENOMEM);
+ * ERR_PTR(-EINTR) when there is a signal.
  */
 struct mm_remote *mm_remote_of(struct mm_struct *mm)
 {
-	struct mm_remote *r;
-
 	mmap_assert_write_locked(mm);
-	r = rcu_dereference_protected(mm->remote, lockdep_is_held(&mm->mmap_lock));
-	if (!r)
-		r = remote_create(mm);
-	if (!IS_ERR(r))
-		refcount_inc(&r->refs);
-	return r;
+	return mm_remote_peek(mm) ?: remote_create(mm);
 }
 
 /**
@@ -113,6 +107,40 @@ void mm_remote_put(struct mm_remote *r)
 		return;
 	mmdrop(r->mm);
 	kfree_rcu(r, rcu);
+}
+
+/**
+ * mm_remote_group_new - for mappings that shall be unmapped together
+ * @limit: how many there may be
+ *
+ * From now on the hooks of remote mapping are active.  Enabling them waits while
+ * another is at it.
+ *
+ * Context: Process context.
+ * Return: a reference, or NULL without memory.
+ */
+struct mm_remote_group *mm_remote_group_new(unsigned int limit)
+{
+	struct mm_remote_group *group = kzalloc(sizeof(*group), GFP_KERNEL_ACCOUNT);
+
+	if (!group)
+		return NULL;
+	refcount_set(&group->refs, 1);
+	group->limit = limit;
+	static_branch_enable(&mm_remote_used);
+	return group;
+}
+
+/**
+ * mm_remote_group_put - give a reference back
+ * @group: the group
+ *
+ * Context: Any.
+ */
+void mm_remote_group_put(struct mm_remote_group *group)
+{
+	if (refcount_dec_and_test(&group->refs))
+		kfree(group);
 }
 
 /**
@@ -158,8 +186,7 @@ void remote_range_put(struct mm_remote_range *range)
 		mm_remote_put(range->target);
 	if (range->group) {
 		atomic_dec(&range->group->nr);
-		if (refcount_dec_and_test(&range->group->refs))
-			kfree(range->group);
+		mm_remote_group_put(range->group);
 	}
 	kfree(range);
 }
@@ -187,6 +214,27 @@ struct mm_remote_range *remote_range_find(struct mm_remote *client, unsigned lon
 	}
 	read_unlock(&client->lock);
 	return range;
+}
+
+/**
+ * remote_has - is any of these addresses in a range?
+ * @r: whose addresses
+ * @tree: its imports or exports
+ * @start: first address, in bytes
+ * @last: last address
+ *
+ * Context: Any.
+ * Return: true if one is.
+ */
+bool remote_has(struct mm_remote *r, struct rb_root_cached *tree, unsigned long start,
+		unsigned long last)
+{
+	bool found;
+
+	read_lock(&r->lock);
+	found = interval_tree_iter_first(tree, start, last);
+	read_unlock(&r->lock);
+	return found;
 }
 
 static void link_export(struct mm_remote_range *range)
@@ -325,43 +373,76 @@ static int split_one(struct mm_remote_range *range, unsigned long at, bool must)
 	return err;
 }
 
+/* A range that goes on across an address, or NULL. */
+static struct mm_remote_range *find_across(struct mm_remote *client, unsigned long at)
+{
+	struct interval_tree_node *node;
+	struct mm_remote_range *range = NULL;
+
+	read_lock(&client->lock);
+	node = interval_tree_iter_first(&client->imports, at, at);
+	if (node && node->start < at) {
+		range = container_of(node, struct mm_remote_range, import);
+		refcount_inc(&range->refs);
+	}
+	read_unlock(&client->lock);
+	return range;
+}
+
 static int split_at(struct mm_remote *client, unsigned long at,
 		    const struct mm_remote_group *group, bool must)
 {
 	struct mm_remote_range *range;
-	int err;
+	int err = -EAGAIN;
 
-	do {
-		range = remote_range_find(client, at, at);
+	while (err == -EAGAIN) {
+		range = find_across(client, at);
 		if (!range)
 			return 0;
-		err = 0;
-		if (READ_ONCE(range->start) < at && (!group || range->group == group))
-			err = split_one(range, at, must);
+		err = group && range->group != group ? 0 : split_one(range, at, must);
 		remote_range_put(range);
-	} while (err == -EAGAIN);
+	}
 	return err;
+}
+
+/* No range goes on across an end: there is none, or just one, which has the same end. */
+static bool is_whole(struct mm_remote *client, unsigned long start, unsigned long last)
+{
+	struct interval_tree_node *node;
+	bool whole;
+
+	read_lock(&client->lock);
+	node = interval_tree_iter_first(&client->imports, start, last);
+	whole = !node || (node->start >= start && node->last == last);
+	read_unlock(&client->lock);
+	return whole;
 }
 
 static int split_ends(struct mm_remote *client, unsigned long start, unsigned long end,
 		      const struct mm_remote_group *group, bool must)
 {
-	int err = split_at(client, start, group, must) ?: split_at(client, end, group, must);
+	int err;
 
+	if (is_whole(client, start, end - 1))
+		return 0;
+	err = split_at(client, start, group, must) ?: split_at(client, end, group, must);
 	if (!err || !must)
 		return err;
 	send_sig(SIGKILL, current, true);
 	return 0;
 }
 
-/* From its end, as much as may be at once.  Faults are told before, by the limits. */
-static void remove_range(struct mm_remote_range *range)
+/*
+ * From its end, as much as may be at once.  Faults are told before, by the limits.
+ * Returns the end of the range when nothing is left of it, else 0.
+ */
+static unsigned long remove_range(struct mm_remote_range *range)
 {
 	unsigned long start = range->start, end = range->end, from = start;
 
 	lockdep_assert_held(remote_range_mutex(range));
 	if (start == end)
-		return;			/* somebody was faster */
+		return 0;		/* somebody was faster */
 	if (end - start > MM_REMOTE_CUT_BYTES)
 		from = end - MM_REMOTE_CUT_BYTES;
 	WRITE_ONCE(range->end, from);
@@ -369,10 +450,11 @@ static void remove_range(struct mm_remote_range *range)
 		remote_zap(range, from, end, true);
 	if (from > start) {
 		relink_range(range);
-		return;
+		return 0;
 	}
 	unlink_range(range);
 	remote_range_put(range);
+	return end;
 }
 
 /**
@@ -404,12 +486,13 @@ int remote_range_cut(struct mm_remote *client, unsigned long start, unsigned lon
 	while (start < end && (range = remote_range_find(client, start, end - 1))) {
 		mutex_lock(remote_range_mutex(range));
 		if (!group || range->group == group)
-			remove_range(range);
+			start = max(start, remove_range(range));
 		else
 			start = max(start, range->end);
 		mutex_unlock(remote_range_mutex(range));
 		remote_range_put(range);
-		cond_resched();
+		if (start < end)
+			cond_resched();
 	}
 	return 0;
 }
@@ -478,11 +561,8 @@ bool __mm_remote_overlaps(struct mm_struct *mm, unsigned long start, unsigned lo
 	rcu_read_lock();
 	r = rcu_dereference(mm->remote);
 	/* Not the root: that is empty for a moment while the only range is split. */
-	if (r && atomic_read(&r->nr)) {
-		read_lock(&r->lock);
-		found = interval_tree_iter_first(&r->imports, start, end - 1);
-		read_unlock(&r->lock);
-	}
+	if (r && atomic_read(&r->nr))
+		found = remote_has(r, &r->imports, start, end - 1);
 	rcu_read_unlock();
 	return found;
 }

@@ -15,55 +15,53 @@
 #include "internal.h"
 #include "remote.h"
 
-/* Returns true when what has been removed has to be flushed before more is. */
-static bool zap_one(struct mmu_gather *tlb, unsigned long addr, pte_t *pte)
+/*
+ * The page is given back before the flush: the target maps it, too, and whoever
+ * takes it from there waits for us.  See invariant 3.
+ */
+static void zap_one(struct mmu_gather *tlb, unsigned long addr, pte_t *pte, pte_t old)
 {
 	struct vm_area_struct vma = TLB_FLUSH_VMA(tlb->mm, 0);	/* of no other use */
-	pte_t old = ptep_get(pte);
-	struct folio *folio;
-	struct page *page;
+	struct page *page = pte_page(old);
+	struct folio *folio = page_folio(page);
 
-	if (!pte_present(old)) {
-		VM_WARN_ON_ONCE(!pte_none(old));
-		return false;
-	}
+	VM_WARN_ON_ONCE_PAGE(!PageAnon(page) || !PageAnonExclusive(page), page);
+	VM_WARN_ON_ONCE_PAGE(atomic_read(&page->_mapcount) < 1, page);
 	old = ptep_get_and_clear(tlb->mm, addr, pte);
 	tlb_remove_tlb_entry(tlb, pte, addr);
-	page = pte_page(old);
-	folio = page_folio(page);
 	page_table_check_remote(page, -1);
-	VM_WARN_ON_ONCE_PAGE(!PageAnon(page) || !PageAnonExclusive(page), page);
 	if (pte_dirty(old))
 		folio_mark_dirty(folio);
 	if (pte_young(old))
 		folio_mark_accessed(folio);
 	folio_remove_rmap_pte(folio, page, &vma);
-	return __tlb_remove_page(tlb, page, false);
+	folio_put(folio);
 }
 
-/* All of it in one page table; returns up to where. */
-static unsigned long zap_ptes(struct mmu_gather *tlb, struct mm_remote_range *range,
-			      unsigned long addr, unsigned long end)
+/* In one page table.  Returns how many there were. */
+static long zap_ptes(struct mmu_gather *tlb, unsigned long addr, unsigned long end)
 {
 	pmd_t *pmd = mm_find_pmd(tlb->mm, addr);
-	bool full = false;
-	pte_t *pte, *first;
+	pte_t *pte, *first, old;
 	spinlock_t *ptl;
 	long nr = 0;
 
 	if (!pmd)
-		return end;
+		return 0;
 	first = pte_offset_map_lock(tlb->mm, pmd, addr, &ptl);
 	if (!first)
-		return end;
-	for (pte = first; addr < end && !full; addr += PAGE_SIZE, pte++) {
-		nr += pte_present(ptep_get(pte));
-		full = zap_one(tlb, addr, pte);
+		return 0;
+	for (pte = first; addr < end; addr += PAGE_SIZE, pte++) {
+		old = ptep_get(pte);
+		VM_WARN_ON_ONCE(!pte_none(old) && !pte_present(old));
+		if (!pte_present(old))
+			continue;
+		zap_one(tlb, addr, pte, old);
+		nr++;
 	}
 	add_mm_counter(tlb->mm, MM_ANONPAGES, -nr);
 	pte_unmap_unlock(first, ptl);
-	atomic_long_add(nr, &range->group->revoked);
-	return addr;
+	return nr;
 }
 
 static void zap_all(struct mm_remote_range *range, unsigned long addr, unsigned long end,
@@ -71,18 +69,18 @@ static void zap_all(struct mm_remote_range *range, unsigned long addr, unsigned 
 {
 	struct mmu_gather tlb;
 	unsigned long next;
+	long nr = 0;
 
 	tlb_gather_mmu(&tlb, range->client->mm);
 	tlb_change_page_size(&tlb, PAGE_SIZE);
-	while (addr < end) {
+	for (; addr < end; addr = next) {
 		next = pmd_addr_end(addr, end);
-		addr = zap_ptes(&tlb, range, addr, next);
-		if (addr < next)
-			tlb_flush_mmu(&tlb);
-		if (blockable)
+		nr += zap_ptes(&tlb, addr, next);
+		if (blockable && next < end)
 			cond_resched();
 	}
 	tlb_finish_mmu(&tlb);
+	atomic_long_add(nr, &range->group->revoked);
 }
 
 /**
@@ -132,7 +130,8 @@ bool remote_zap(struct mm_remote_range *range, unsigned long start, unsigned lon
  */
 void __mm_remote_stop_zaps(struct mm_struct *mm)
 {
-	down_write(&rcu_dereference_protected(mm->remote, true)->zap_sem);
+	mmap_assert_write_locked(mm);
+	down_write(&mm_remote_peek(mm)->zap_sem);
 }
 
 /**
@@ -143,7 +142,8 @@ void __mm_remote_stop_zaps(struct mm_struct *mm)
  */
 void __mm_remote_allow_zaps(struct mm_struct *mm)
 {
-	up_write(&rcu_dereference_protected(mm->remote, true)->zap_sem);
+	mmap_assert_write_locked(mm);
+	up_write(&mm_remote_peek(mm)->zap_sem);
 }
 
 static bool lock_exports(struct mm_remote *r, bool blockable)
@@ -220,17 +220,6 @@ bool remote_exports_zap(struct mm_remote *target, unsigned long start, unsigned 
 	return done;
 }
 
-static bool has(struct mm_remote *r, struct rb_root_cached *tree, unsigned long start,
-		unsigned long last)
-{
-	bool found;
-
-	read_lock(&r->lock);
-	found = interval_tree_iter_first(tree, start, last);
-	read_unlock(&r->lock);
-	return found;
-}
-
 static bool invalidate(struct mmu_interval_notifier *sub,
 		       const struct mmu_notifier_range *range, unsigned long seq)
 {
@@ -241,8 +230,8 @@ static bool invalidate(struct mmu_interval_notifier *sub,
 
 	if (range->event == MMU_NOTIFY_REMOTE || range->event == MMU_NOTIFY_RELEASE)
 		return true;		/* RELEASE: see mm_remote_exit() */
-	exports = has(r, &r->exports, start, last);
-	imports = has(r, &r->imports, start, last);
+	exports = remote_has(r, &r->exports, start, last);
+	imports = remote_has(r, &r->imports, start, last);
 	if (exports || imports)
 		mmu_interval_set_seq(sub, seq);
 	if (exports && !remote_exports_zap(r, start, last, blockable))

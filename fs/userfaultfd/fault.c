@@ -21,19 +21,6 @@
 #define CREATE_TRACE_POINTS
 #include <trace/events/userfaultfd.h>
 
-/* A uffd-wp marker keeps a protection, not a page; a poisoned one an answer. */
-static bool pte_awaits_page(pte_t pte)
-{
-	swp_entry_t entry;
-
-	if (pte_none(pte))
-		return true;
-	if (pte_present(pte))
-		return false;
-	entry = pte_to_swp_entry(pte);
-	return is_pte_marker_entry(entry) && !is_poisoned_swp_entry(entry);
-}
-
 static bool pte_unresolved(pte_t pte, unsigned long reason)
 {
 	if (reason == VM_UFFD_WP)

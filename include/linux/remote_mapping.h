@@ -19,6 +19,7 @@ struct vm_area_struct;
 /* For mm_remote_map(). */
 #define MM_REMOTE_WRITE		0x1	/* the client may write */
 #define MM_REMOTE_FILL		0x2	/* holes of the target are filled when touched */
+#define MM_REMOTE_POPULATE	0x4	/* pages are mapped at once */
 
 /**
  * struct remote_walk_control - for rmap_walk_remote()
@@ -211,13 +212,14 @@ static inline void mm_remote_move_back(struct mm_struct *mm, unsigned long from,
 		__mm_remote_move_back(mm, from, to, len);
 }
 
+struct mm_remote_group *mm_remote_group_new(unsigned int limit);
+void mm_remote_group_put(struct mm_remote_group *group);
 int mm_remote_map(struct mm_remote_group *group, struct mm_struct *target,
 		  unsigned long target_addr, unsigned long client_addr,
 		  unsigned long len, unsigned int flags);
 int mm_remote_unmap(struct mm_remote_group *group, unsigned long client_addr,
 		    unsigned long len);
 void mm_remote_reset(struct mm_remote_group *group, struct mm_struct *mm);
-void mm_remote_populate(unsigned long client_addr, unsigned long len);
 
 #else /* !CONFIG_REMOTE_MAPPING */
 

@@ -41,13 +41,13 @@ class Jobs(unittest.TestCase):
         self.addCleanup(directory.cleanup)
         self.top = Path(directory.name)
 
-    def run_job(self, script, names=("a", "b"), **spec):
+    def run_job(self, script, names=("a", "b"), apart=(), **spec):
         qemu = self.top / "qemu"
         qemu.write_text(HEAD + script)
         qemu.chmod(qemu.stat().st_mode | stat.S_IXUSR)
         self.setup_ = Setup(kernel=self.top / "k", image=self.top / "i",
                             console=self.top / "console.log", qemu=str(qemu))
-        tests = [Test(name, "true", "/", seconds=1) for name in names]
+        tests = [Test(name, "true", "/", seconds=1, apart=name in apart) for name in names]
         return job.run(tests, job.Spec(self.setup_, self.top / "files", **spec))
 
     def test_all_is_well(self):
@@ -111,6 +111,12 @@ class Jobs(unittest.TestCase):
         runs = self.run_job("ready; begin ${tests%% *}; kill -9 $$\n", "abcd", max_boots=2)
         self.assertEqual([bool(run.started) for run in runs], [True, True, False, False])
         self.assertRegex(runs[3].cause, "^not run: 2 boots")
+
+    def test_a_test_apart_has_a_boot_of_its_own(self):
+        runs = self.run_job("set -- $(cut -d' ' -f1 <<< \"$tests\"); ready\n"
+                            "for t; do begin $t; echo $* >&4; finish $t; done; complete\n",
+                            "abc", apart="b")
+        self.assertEqual([run.output for run in runs], ["a c\n", "b\n", "a c\n"])
 
     def test_garbage_on_the_verdict_port_is_no_verdict(self):
         a, = self.run_job("echo garbage >&3; echo '[1]' >&3; ready; begin a; finish a\n"

@@ -76,10 +76,18 @@ def run(tests: Sequence[Test], spec: Spec, on_line: Optional[LineCallback] = Non
     "end", TestRun) when it starts and ends.
     """
     runs = [TestRun(test) for test in tests]
-    pending = list(runs)
+    together = [run for run in runs if not run.test.apart]
+    for pending in [together, *([run] for run in runs if run.test.apart)]:
+        _run_all(pending, spec, on_line, on_event)
+    return runs
+
+
+def _run_all(pending: List[TestRun], spec: Spec, on_line: Optional[LineCallback],
+             on_event: Optional[EventCallback]) -> None:
+    """In one boot, or in more when tests end it early."""
     for _boot in range(spec.max_boots):
         if not pending:
-            break
+            return
         boot = _Boot(pending, spec, on_line, on_event)
         boot.run()
         if boot.done or boot.useless:
@@ -88,7 +96,6 @@ def run(tests: Sequence[Test], spec: Spec, on_line: Optional[LineCallback] = Non
     for run_ in pending:
         if not run_.started and not run_.cause:
             run_.cause = f"not run: {spec.max_boots} boots of the guest did not get here"
-    return runs
 
 
 def write_job(path: Path, tests: Sequence[Test], spec: Spec, nonce: str) -> None:

@@ -12,12 +12,10 @@
  * tested nothing.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <linux/mempolicy.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -29,6 +27,7 @@
 #include "../kselftest.h"
 #include "rm_proc.h"
 #include "rm_util.h"
+#include "uf_failnth.h"
 #include "uf_uffd.h"
 #include "uf_util.h"
 
@@ -36,7 +35,6 @@
 #define MID	6		/* a page in the middle */
 #define MOST	1000		/* failures of one call */
 #define OLD	0xee		/* what the client has before it maps */
-#define DEBUGFS	"/sys/kernel/debug/"
 
 /* What a call needs, and what may come of it. */
 enum {
@@ -60,36 +58,6 @@ static struct {
 /* Of the client. */
 static struct rm_pair r;
 static char *spare;
-
-static int fail_nth_file = -1;
-
-static bool open_fail_nth(void)
-{
-	char path[64];
-
-	snprintf(path, sizeof(path), "/proc/self/task/%d/fail-nth", (int)gettid());
-	fail_nth_file = open(path, O_RDWR | O_CLOEXEC);
-	return fail_nth_file >= 0;
-}
-
-static bool arm(int nth)
-{
-	char text[16];
-	int len = snprintf(text, sizeof(text), "%d", nth);
-
-	return pwrite(fail_nth_file, text, len, 0) == len;
-}
-
-/* Was the failure used up?  If not, what is left is taken back. */
-static bool was_injected(void)
-{
-	char text[16] = "";
-	/* The last failure may hit the copy of this very answer. */
-	ssize_t n = pread(fail_nth_file, text, sizeof(text) - 1, 0);
-
-	arm(0);
-	return n > 0 && !strtol(text, NULL, 10);
-}
 
 static void complain(const char *what, long page, long got)
 {
@@ -378,12 +346,12 @@ static long do_failing(char *p, long index, long nth)
 {
 	int ret;
 
-	if (!open_fail_nth() || !arm(nth))
+	if (!uf_fail_open() || !uf_fail_arm(nth))
 		return -ENODEV;
 	ret = calls[index].fn(p);
-	if (was_injected())
+	if (uf_fail_was_injected())
 		result->hit = true;
-	close(fail_nth_file);
+	uf_fail_close();
 	return ret;
 }
 
@@ -473,14 +441,14 @@ static void check_rest(const struct call *c)
 static void attempt(const struct call *c, int nth)
 {
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	result->ready = set_up(c->need) && open_fail_nth();
+	result->ready = set_up(c->need) && uf_fail_open();
 	if (!result->ready)
 		_exit(1);
 	if (c->need & IN_TARGET) {
 		result->ret = rm_call2(&r.t, do_failing, MID * r.page, c - calls, nth);
-	} else if (arm(nth)) {
+	} else if (uf_fail_arm(nth)) {
 		result->ret = c->fn(at(MID));
-		result->hit = was_injected();
+		result->hit = uf_fail_was_injected();
 	}
 	check_view(c);
 	check_rest(c);
@@ -531,53 +499,18 @@ static int sweep(const struct call *c, int *killed)
 	return nth;
 }
 
-/* Failures in everything, silently. */
-static const struct {
-	const char *path, *val;
-} knobs[] = {
-	{ DEBUGFS "failslab/ignore-gfp-wait", "N" },
-	{ DEBUGFS "failslab/verbose", "0" },
-	{ DEBUGFS "fail_page_alloc/ignore-gfp-wait", "N" },
-	{ DEBUGFS "fail_page_alloc/ignore-gfp-highmem", "N" },
-	{ DEBUGFS "fail_page_alloc/min-order", "0" },
-	{ DEBUGFS "fail_page_alloc/verbose", "0" },
-	{ DEBUGFS "fail_usercopy/verbose", "0" },
-};
-
-static struct rm_setting settings[ARRAY_SIZE(knobs)];
-
-/*
- * The C library's restartable sequences: the kernel writes to their area on its
- * way out of a call that slept, and when a fork has write-protected it and no
- * page is to be had for a copy, it ends the process.  So start without them.
- */
-static void without_rseq(char **argv)
-{
-	static const char name[] = "GLIBC_TUNABLES";
-
-	if (getenv(name))
-		return;
-	setenv(name, "glibc.pthread.rseq=0", true);
-	execv("/proc/self/exe", argv);
-	ksft_exit_fail_msg("cannot start again without rseq: %s\n", strerror(errno));
-}
-
 int main(int argc, char **argv)
 {
 	size_t i;
 
-	without_rseq(argv);
+	uf_fail_without_rseq(argv);
 	rm_begin();
 	ksft_print_header();
-	if (!open_fail_nth())
-		ksft_exit_skip("no fault injection in this kernel: %s\n", strerror(errno));
-	if (access(DEBUGFS "failslab/ignore-gfp-wait", W_OK))
-		ksft_exit_skip("%sfailslab cannot be set: %s\n", DEBUGFS, strerror(errno));
-	close(fail_nth_file);
+	uf_fail_begin();
+	/* Each attempt opens its own. */
+	uf_fail_close();
 	result = mmap(NULL, sizeof(*result), RM_RW, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	ksft_set_plan(ARRAY_SIZE(calls));
-	for (i = 0; i < ARRAY_SIZE(knobs); i++)
-		rm_set_to(&settings[i], knobs[i].path, knobs[i].val);
 	for (i = 0; i < ARRAY_SIZE(calls); i++) {
 		const struct call *c = &calls[i];
 		int killed = 0, n;
@@ -590,7 +523,6 @@ int main(int argc, char **argv)
 		ksft_test_result(n > 0 || (!n && c->need & SPARE),
 				 "%s: %d failures injected, %d times killed\n", c->name, n, killed);
 	}
-	for (i = 0; i < ARRAY_SIZE(knobs); i++)
-		rm_set_back(&settings[i]);
+	uf_fail_end();
 	ksft_finished();
 }

@@ -24,7 +24,6 @@
 #include "../kselftest_harness.h"
 #include "rm_proc.h"
 #include "rm_util.h"
-#include "uf_uffd.h"
 #include "uf_util.h"
 
 #undef TEST_TIMEOUT_DEFAULT
@@ -82,6 +81,15 @@ TEST_F(life, target_exits)
 	EXPECT_EQ(0, rm_see(&self->r, 2));
 }
 
+/* Another target, mapped where that of @r is: 0 or what has failed. */
+static long map_next(struct rm_pair *r, struct rm_target *t)
+{
+	if (!rm_target_start(t, r->len))
+		return -ECHILD;
+	return rm_call(t, rm_do_fill, 0, r->len) ?:
+	       rm_map(r->fd, t, 0, r->mem, r->len, RM_WRITE);
+}
+
 /* Its addresses are somebody else's soon, and perhaps even its mm_struct is. */
 TEST_F(life, strangers_take_the_targets_place)
 {
@@ -92,9 +100,7 @@ TEST_F(life, strangers_take_the_targets_place)
 		struct rm_pair r = { .page = self->page, .len = self->r.len,
 				     .mem = self->r.mem, .fd = self->r.fd };
 
-		ASSERT_TRUE(rm_target_start(&r.t, r.len));
-		ASSERT_EQ(0, rm_call(&r.t, rm_do_fill, 0, r.len));
-		ASSERT_EQ(0, rm_map(r.fd, &r.t, 0, r.mem, r.len, RM_WRITE));
+		ASSERT_EQ(0, map_next(&r, &r.t));
 		if (i % 2)
 			EXPECT_EQ(rm_pattern(1), rm_see(&r, 1));
 		rm_target_end(&r.t);
@@ -152,51 +158,31 @@ TEST_F(life, a_thread_of_the_target_executes)
 	EXPECT_EQ(RM_EXEC_BYTE, rm_has(&self->r, 0));
 }
 
-/* A thread of the client that never stops looking; a bad byte, or 0. */
-static int look_until_sigbus(char *p)
-{
-	int got;
-
-	while ((got = uf_read(p)) == rm_pattern(0))
-		;
-	return got == UF_SIGBUS ? 0 : got ?: -ENODATA;
-}
-
 TEST_F(life, target_is_killed_while_it_is_looked_at)
 {
-	struct uf_faulter f[3];
-	int i, k;
+	struct rm_lookers l;
+	struct rm_target t;
+	int i;
 
 	for (i = 0; i < ROUNDS / 2; i++) {
-		struct rm_target t;
-
-		ASSERT_TRUE(rm_target_start(&t, self->r.len));
-		ASSERT_EQ(0, rm_call(&t, rm_do_fill, 0, self->r.len));
-		ASSERT_EQ(0, rm_map(self->r.fd, &t, 0, self->r.mem, self->r.len, RM_WRITE));
-		for (k = 0; k < 3; k++)
-			ASSERT_TRUE(uf_faulter_call(&f[k], self->r.mem, look_until_sigbus));
+		ASSERT_EQ(0, map_next(&self->r, &t));
+		ASSERT_TRUE(rm_lookers_start(&l, self->r.mem, 3));
 		rm_target_end(&t);
-		for (k = 0; k < 3; k++)
-			ASSERT_EQ(0, uf_faulter_join(&f[k]));
+		ASSERT_EQ(0, rm_lookers_join(&l));
 	}
 }
 
 TEST_F(life, target_executes_while_it_is_looked_at)
 {
-	struct uf_faulter f[3];
-	int i, k;
+	struct rm_lookers l;
+	struct rm_target t;
+	int i;
 
 	for (i = 0; i < ROUNDS / 4; i++) {
-		struct rm_target t;
-
-		ASSERT_TRUE(rm_target_start(&t, self->r.len));
-		ASSERT_EQ(0, rm_call(&t, rm_do_fill, 0, self->r.len));
-		ASSERT_EQ(0, rm_map(self->r.fd, &t, 0, self->r.mem, self->r.len, RM_WRITE));
-		for (k = 0; k < 3; k++)
-			ASSERT_TRUE(uf_faulter_call(&f[k], self->r.mem, look_until_sigbus));
+		ASSERT_EQ(0, map_next(&self->r, &t));
+		ASSERT_TRUE(rm_lookers_start(&l, self->r.mem, 3));
 		ASSERT_EQ(0, rm_call2(&t, rm_do_exec, 0, self->r.len, 0));
-		for (k = 0; k < 3; k++)
-			ASSERT_EQ(0, uf_faulter_join(&f[k]));
+		ASSERT_EQ(0, rm_lookers_join(&l));
 		rm_target_end(&t);
 	}
 }

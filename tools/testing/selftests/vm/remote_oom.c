@@ -18,7 +18,6 @@
 #include "../kselftest_harness.h"
 #include "rm_proc.h"
 #include "rm_util.h"
-#include "uf_uffd.h"
 #include "uf_util.h"
 
 #undef TEST_TIMEOUT_DEFAULT
@@ -110,27 +109,15 @@ TEST_F(oom, target_is_killed)
 	EXPECT_TRUE(all_sigbus(&self->r));
 }
 
-/* A byte of the page that the client looks at all the time, until it is gone. */
-static int look_until_sigbus(char *p)
-{
-	int got;
-
-	while ((got = uf_read(p)) == rm_pattern(0))
-		;
-	return got == UF_SIGBUS ? 0 : got ?: -ENODATA;
-}
-
 TEST_F(oom, target_is_killed_while_it_is_looked_at)
 {
-	struct uf_faulter f[2];
+	struct rm_lookers l;
 
 	ASSERT_EQ(0, rm_group_add(&self->g, self->r.t.pid));
-	ASSERT_TRUE(uf_faulter_call(&f[0], self->r.mem, look_until_sigbus));
-	ASSERT_TRUE(uf_faulter_call(&f[1], self->r.mem, look_until_sigbus));
+	ASSERT_TRUE(rm_lookers_start(&l, self->r.mem, 2));
 	ASSERT_TRUE(rm_send(&self->r.t, do_grow, 0, 1L << 20));
 	EXPECT_EQ(-EPIPE, rm_recv(&self->r.t));
-	EXPECT_EQ(0, uf_faulter_join(&f[0]));
-	EXPECT_EQ(0, uf_faulter_join(&f[1]));
+	EXPECT_EQ(0, rm_lookers_join(&l));
 	EXPECT_TRUE(all_sigbus(&self->r));
 }
 
@@ -184,19 +171,17 @@ TEST_F(oom, target_is_reaped)
 
 TEST_F(oom, target_is_reaped_while_it_is_looked_at)
 {
-	struct uf_faulter f[2];
+	struct rm_lookers l;
 
 	ASSERT_EQ(0, rm_group_add(&self->g, self->r.t.pid));
 	ASSERT_TRUE(hold(self->r.t.pid));
-	ASSERT_TRUE(uf_faulter_call(&f[0], self->r.mem, look_until_sigbus));
-	ASSERT_TRUE(uf_faulter_call(&f[1], self->r.mem, look_until_sigbus));
+	ASSERT_TRUE(rm_lookers_start(&l, self->r.mem, 2));
 	ASSERT_TRUE(rm_send(&self->r.t, do_grow, 0, 1L << 20));
 	if (held_at_its_end(self->r.t.pid)) {
 		EXPECT_TRUE(reaped(self->r.t.pid));
 		ptrace(PTRACE_CONT, self->r.t.pid, NULL, NULL);
 	}
-	EXPECT_EQ(0, uf_faulter_join(&f[0]));
-	EXPECT_EQ(0, uf_faulter_join(&f[1]));
+	EXPECT_EQ(0, rm_lookers_join(&l));
 }
 
 TEST_F(oom, client_is_reaped)

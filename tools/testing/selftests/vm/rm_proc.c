@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * What /proc says of the pages of any process; control groups; KSM; settings
- * that are given back; and a client that never rests.
+ * that are given back; and clients that never rest.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -13,6 +13,7 @@
 
 #include "../kselftest.h"
 #include "rm_proc.h"
+#include "rm_util.h"
 #include "uf_util.h"
 
 #define PM_PRESENT	(UINT64_C(1) << 63)
@@ -84,20 +85,10 @@ uint64_t rm_pageflags(unsigned long pfn)
  */
 long rm_status(pid_t pid, const char *field)
 {
-	size_t len = strlen(field);
-	char path[64], line[512];
-	long val = -1;
-	FILE *f;
+	char path[64];
 
 	snprintf(path, sizeof(path), "/proc/%d/status", pid);
-	f = fopen(path, "re");
-	if (!f)
-		return -1;
-	while (fgets(line, sizeof(line), f))
-		if (!strncmp(line, field, len) && line[len] == ':')
-			val = strtol(line + len + 1, NULL, 10);
-	fclose(f);
-	return val;
+	return uf_field(path, field);
 }
 
 static void group_file(struct rm_group *g, const char *file, char *path, size_t size)
@@ -305,4 +296,42 @@ int rm_hammer_stop(struct rm_hammer *h)
 unsigned char rm_hammer_last(struct rm_hammer *h)
 {
 	return round_value(h->rounds);
+}
+
+static int look_until_sigbus(char *p)
+{
+	int got;
+
+	while ((got = uf_read(p)) == rm_pattern(0))
+		;
+	return got == UF_SIGBUS ? 0 : got ?: -ENODATA;
+}
+
+/**
+ * rm_lookers_start - @nr threads look at the first page of a target until it is gone
+ * @page: as rm_do_fill() has left it
+ * @nr: three at most
+ */
+bool rm_lookers_start(struct rm_lookers *l, char *page, int nr)
+{
+	for (l->nr = 0; l->nr < nr; l->nr++)
+		if (!uf_faulter_call(&l->threads[l->nr], page, look_until_sigbus))
+			return false;
+	return true;
+}
+
+/**
+ * rm_lookers_join - wait for the SIGBUS of each
+ *
+ * Return: 0 if none has seen anything else but the page as it was.
+ */
+int rm_lookers_join(struct rm_lookers *l)
+{
+	int i, got, bad = 0;
+
+	for (i = 0; i < l->nr; i++) {
+		got = uf_faulter_join(&l->threads[i]);
+		bad = bad ?: got;
+	}
+	return bad;
 }

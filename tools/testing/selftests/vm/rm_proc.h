@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * What /proc says of the pages of any process; control groups; KSM; settings
- * that are given back; and a client that never rests.
+ * that are given back; and clients that never rest.
  */
 #ifndef RM_PROC_H
 #define RM_PROC_H
@@ -11,6 +11,8 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
+
+#include "uf_uffd.h"
 
 bool rm_present(pid_t pid, const void *p);
 bool rm_swapped(pid_t pid, const void *p);
@@ -56,5 +58,14 @@ bool rm_hammer_start(struct rm_hammer *h, char *mem, size_t pages);
 bool rm_hammer_goes_on(struct rm_hammer *h, unsigned long rounds);
 int rm_hammer_stop(struct rm_hammer *h);
 unsigned char rm_hammer_last(struct rm_hammer *h);
+
+/* Threads that only look, and end when there is nothing to see any more. */
+struct rm_lookers {
+	struct uf_faulter threads[3];
+	int nr;
+};
+
+bool rm_lookers_start(struct rm_lookers *l, char *page, int nr);
+int rm_lookers_join(struct rm_lookers *l);
 
 #endif /* RM_PROC_H */

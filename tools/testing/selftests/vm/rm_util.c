@@ -145,15 +145,18 @@ static void be_target(int sock, size_t len)
 bool rm_target_start(struct rm_target *t, size_t len)
 {
 	int pair[2];
+	pid_t pid;
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair))
 		return false;
-	t->len = len;
-	t->pid = fork();
-	if (!t->pid) {
+	/* @t may be in shared memory, where the child must not write. */
+	pid = fork();
+	if (!pid) {
 		close(pair[0]);
 		be_target(pair[1], len);
 	}
+	t->pid = pid;
+	t->len = len;
 	close(pair[1]);
 	t->sock = pair[0];
 	t->pidfd = t->pid > 0 ? syscall(__NR_pidfd_open, t->pid, 0) : -1;

@@ -150,20 +150,10 @@ uint64_t uf_uffd_offered(void)
  */
 long uf_fdinfo(int fd, const char *field)
 {
-	size_t len = strlen(field);
-	char path[64], line[512];
-	long val = -1;
-	FILE *f;
+	char path[64];
 
 	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
-	f = fopen(path, "re");
-	if (!f)
-		return -1;
-	while (fgets(line, sizeof(line), f))
-		if (!strncmp(line, field, len) && line[len] == ':')
-			val = strtol(line + len + 1, NULL, 10);
-	fclose(f);
-	return val;
+	return uf_field(path, field);
 }
 
 /**

@@ -469,6 +469,25 @@ long uf_sys_number(const char *path)
 }
 
 /**
+ * uf_field - the number behind "FIELD:" in a file of /proc, -1 without such a line
+ */
+long uf_field(const char *path, const char *field)
+{
+	size_t len = strlen(field);
+	char line[512];
+	long val = -1;
+	FILE *f = fopen(path, "re");
+
+	if (!f)
+		return -1;
+	while (fgets(line, sizeof(line), f))
+		if (!strncmp(line, field, len) && line[len] == ':')
+			val = strtol(line + len + 1, NULL, 10);
+	fclose(f);
+	return val;
+}
+
+/**
  * uf_disk_file - an unnamed file of @len bytes, 0x5a in each, on a real disk
  *
  * Return: a descriptor, or -ENODEV when every place there is lies in memory.

@@ -83,6 +83,7 @@ bool uf_pageout(void *p, size_t len);
 int uf_sys_read(const char *path, char *buf, size_t size);
 int uf_sys_write(const char *path, const char *val);
 long uf_sys_number(const char *path);
+long uf_field(const char *path, const char *field);
 int uf_disk_file(size_t len, int flags);
 
 int uf_ret(long ret);

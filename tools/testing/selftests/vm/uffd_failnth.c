@@ -16,8 +16,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sched.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
@@ -26,6 +24,7 @@
 
 #include "../kselftest.h"
 #include "uf_area.h"
+#include "uf_failnth.h"
 #include "uf_uffd.h"
 #include "uf_util.h"
 
@@ -34,7 +33,6 @@
 #define MISSING	UFFDIO_REGISTER_MODE_MISSING
 #define WP	UFFDIO_REGISTER_MODE_WP
 #define MINOR	UFFDIO_REGISTER_MODE_MINOR
-#define DEBUGFS	"/sys/kernel/debug/"
 
 static struct {
 	struct uf_area a, to;
@@ -270,26 +268,6 @@ static const struct call {
 	{ "read of a fork event", call_read_fork, HANDSHAKE | REGISTERED | FORKING, false },
 };
 
-static int fail_nth_file;
-
-static bool arm(int nth)
-{
-	char text[16];
-	int len = snprintf(text, sizeof(text), "%d", nth);
-
-	return pwrite(fail_nth_file, text, len, 0) == len;
-}
-
-/* Was the failure used up?  If not, what is left is taken back. */
-static bool was_injected(void)
-{
-	char text[16] = "";
-	/* The last failure may hit the copy of this very answer. */
-	ssize_t n = pread(fail_nth_file, text, sizeof(text) - 1, 0);
-
-	return n > 0 && !strtol(text, NULL, 10);
-}
-
 static int open_fds(void)
 {
 	DIR *dir = opendir("/proc/self/fd");
@@ -308,13 +286,12 @@ static int sweep(const struct call *c)
 	bool hit;
 
 	for (nth = 1; nth < MOST; nth++) {
-		if (!set_up(c->need) || !arm(nth)) {
+		if (!set_up(c->need) || !uf_fail_arm(nth)) {
 			ksft_print_msg("%s: it cannot be set up\n", c->name);
 			return -1;
 		}
 		ret = c->fn();
-		hit = was_injected();
-		arm(0);
+		hit = uf_fail_was_injected();
 		tear_down(c->need);
 		if (open_fds() != fds) {
 			ksft_print_msg("%s: failure %d left a descriptor open\n", c->name, nth);
@@ -329,79 +306,21 @@ static int sweep(const struct call *c)
 	return nth;
 }
 
-/* Failures in everything, silently; what was set before is given back. */
-static const struct {
-	const char *path, *val;
-} knobs[] = {
-	{ DEBUGFS "failslab/ignore-gfp-wait", "N" },
-	{ DEBUGFS "failslab/verbose", "0" },
-	{ DEBUGFS "fail_page_alloc/ignore-gfp-wait", "N" },
-	{ DEBUGFS "fail_page_alloc/ignore-gfp-highmem", "N" },
-	{ DEBUGFS "fail_page_alloc/min-order", "0" },
-	{ DEBUGFS "fail_page_alloc/verbose", "0" },
-	{ DEBUGFS "fail_usercopy/verbose", "0" },
-};
-
-static char old_knobs[ARRAY_SIZE(knobs)][32];
-
-static void turn_knobs(void)
-{
-	size_t i;
-
-	for (i = 0; i < ARRAY_SIZE(knobs); i++)
-		if (!uf_sys_read(knobs[i].path, old_knobs[i], sizeof(old_knobs[i])))
-			uf_sys_write(knobs[i].path, knobs[i].val);
-}
-
-static void turn_back(void)
-{
-	size_t i;
-
-	for (i = 0; i < ARRAY_SIZE(knobs); i++)
-		if (old_knobs[i][0])
-			uf_sys_write(knobs[i].path, old_knobs[i]);
-}
-
-/*
- * The C library's restartable sequences: the kernel writes to their area on its
- * way out of a call that slept, and when a fork has write-protected it and no
- * page is to be had for a copy, it ends the process.  So start without them.
- */
-static void without_rseq(char **argv)
-{
-	static const char name[] = "GLIBC_TUNABLES", off[] = "glibc.pthread.rseq=0";
-	const char *now = getenv(name);
-
-	if (now && !strcmp(now, off))
-		return;
-	if (!setenv(name, off, true))
-		execv("/proc/self/exe", argv);
-	ksft_exit_fail_msg("cannot start again without rseq: %s\n", strerror(errno));
-}
-
 int main(int argc, char **argv)
 {
-	char path[64];
 	size_t i;
 	int n;
 
-	without_rseq(argv);
+	uf_fail_without_rseq(argv);
 	uf_begin_uffd();
 	ksft_print_header();
-	snprintf(path, sizeof(path), "/proc/self/task/%d/fail-nth", (int)gettid());
-	fail_nth_file = open(path, O_RDWR | O_CLOEXEC);
-	if (fail_nth_file < 0)
-		ksft_exit_skip("no fault injection in this kernel (%s: %s)\n", path,
-			       strerror(errno));
-	if (access(DEBUGFS "failslab/ignore-gfp-wait", W_OK))
-		ksft_exit_skip("%sfailslab cannot be set: %s\n", DEBUGFS, strerror(errno));
+	uf_fail_begin();
 	ksft_set_plan(ARRAY_SIZE(calls));
-	turn_knobs();
 	for (i = 0; i < ARRAY_SIZE(calls); i++) {
 		n = sweep(&calls[i]);
 		ksft_test_result(n > 0 || (!n && calls[i].spare), "%s: %d failures injected\n",
 				 calls[i].name, n);
 	}
-	turn_back();
+	uf_fail_end();
 	ksft_finished();
 }

@@ -11,7 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "bench.h"
 
@@ -92,6 +94,30 @@ double bench_loop(const struct bench_loop *loop, void *arg)
 			loop->undo(arg);
 	}
 	return bench_median(cost, ROUNDS);
+}
+
+static void fork_all(void *arg)
+{
+	const long *forks = arg;
+	long i;
+
+	for (i = 0; i < *forks; i++) {
+		pid_t pid = fork();
+
+		if (!pid)
+			_exit(0);
+		bench_check(waitpid(pid, NULL, 0) == pid, "fork");
+	}
+}
+
+/**
+ * bench_forks - the median cost of a child that does nothing; so many in a round
+ */
+double bench_forks(long forks)
+{
+	struct bench_loop loop = { .round = fork_all, .ops = forks };
+
+	return bench_loop(&loop, &forks);
 }
 
 /**

@@ -54,6 +54,7 @@ struct bench_loop {
 };
 
 double bench_loop(const struct bench_loop *loop, void *arg);
+double bench_forks(long forks);
 
 /* A fault to read or to write that the compiler does not remove. */
 static inline void bench_touch(const char *p)

@@ -5,7 +5,6 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "bench.h"
@@ -95,29 +94,14 @@ static void shmem_fault(long n)
 
 BENCH(shmem_fault)
 
-static void forks(void *arg)
-{
-	int i;
-
-	(void)arg;
-	for (i = 0; i < FORKS; i++) {
-		pid_t pid = fork();
-
-		if (!pid)
-			_exit(0);
-		bench_check(waitpid(pid, NULL, 0) == pid, "fork");
-	}
-}
-
 /* A process with a little memory of its own, as a shell would fork it. */
 static void fork_exit(long n)
 {
-	struct bench_loop loop = { .round = forks, .ops = FORKS };
 	char *area = bench_map(PAGES * BENCH_PAGE);
 
 	(void)n;
 	memset(area, 1, PAGES * BENCH_PAGE);
-	bench_print(bench_loop(&loop, NULL), "fork_exit");
+	bench_print(bench_forks(FORKS), "fork_exit");
 }
 
 BENCH(fork_exit)

@@ -11,7 +11,6 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "bench.h"
@@ -25,20 +24,6 @@
 static void fill_all(void *arg)
 {
 	memset(arg, 1, LEN);
-}
-
-static void forks(void *arg)
-{
-	int i;
-
-	(void)arg;
-	for (i = 0; i < FORKS; i++) {
-		pid_t pid = fork();
-
-		if (!pid)
-			_exit(0);
-		bench_check(waitpid(pid, NULL, 0) == pid, "fork");
-	}
 }
 
 static void unmap(void *arg)
@@ -74,7 +59,6 @@ static void need_swap(void)
 
 static void measure(const char *prefix)
 {
-	struct bench_loop fork_exit = { .round = forks, .ops = FORKS };
 	struct bench_loop zap = { .round = unmap, .undo = map_and_fill, .ops = PAGES };
 	struct bench_loop out = { .round = page_out, .undo = fill_all, .ops = PAGES };
 	struct bench_loop in = { .round = page_in, .undo = page_out, .ops = PAGES };
@@ -82,7 +66,7 @@ static void measure(const char *prefix)
 
 	need_swap();
 	fill_all(area);
-	bench_print(bench_loop(&fork_exit, area), "%s_fork", prefix);
+	bench_print(bench_forks(FORKS), "%s_fork", prefix);
 	bench_print(bench_loop(&zap, area), "%s_munmap", prefix);
 	bench_print(bench_loop(&out, area), "%s_out", prefix);
 	page_out(area);

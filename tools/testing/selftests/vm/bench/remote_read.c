@@ -146,6 +146,18 @@ static void copy_mapped(void *arg)
 	}
 }
 
+/* One page of ours, which shows one after the other; each replaces the last. */
+static void copy_through_window(void *arg)
+{
+	struct copies *c = arg;
+	int i;
+
+	for (i = 0; i < COPIES; i++) {
+		remote_map(&c->r, i * BENCH_PAGE, c->r.mem, BENCH_PAGE, REMOTE_MAP_POPULATE);
+		memcpy(c->page, c->r.mem, BENCH_PAGE);
+	}
+}
+
 static void map_pages(void *arg)
 {
 	struct copies *c = arg;
@@ -255,6 +267,7 @@ static void remote_page(long n)
 	if (remote_can(&c.r)) {
 		measure_copies(&c, copy_mapped, "remote");
 		measure_parts(&c);
+		measure_copies(&c, copy_through_window, "window");
 		measure_copies(&c, copy_vector, "remote_64");
 	}
 	measure_copies(&c, copy_memfd, "memfd");
