@@ -98,6 +98,8 @@ def main() -> int:
                           if any(workload.method == method for workload in workloads)})
     print("".join(f"{name}: {value}\n" for name, value in top.items()), flush=True)
     samples = run.collect(machines, workloads, runs)
+    if samples.repeated:
+        top["repeated"] = "; ".join(samples.repeated)
     sections = [(workload, [samples.figure(row, workload.method) for row in workload.rows])
                 for workload in workloads]
     names = write(sections, top)

@@ -8,7 +8,7 @@ or faster meanwhile does so to both.
 
 import re
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Dict, List, Set
 
@@ -18,7 +18,7 @@ from bench.table import EXACT, Row, Workload
 from kernel import build as kernel_build
 from kernel import flavour as kernels
 from vm import accel, image, job, selftests, splat, suite
-from vm.machine import Setup
+from vm.machine import Setup, sound_kvm
 from vm.table import Test
 
 LINE = re.compile(r"^([A-Za-z]\w*) (-?\d+(?:\.\d+)?)$")
@@ -29,6 +29,9 @@ MEMORY, CPUS = 4096, 8
 SCALE = {"kvm": 1, "tcg": 4}
 # The clock of the exact machine jumps whenever it has nothing to do.
 JUMPS = 1000
+# How often a boot is repeated in which nothing of ours has failed.
+REPEATS = 2
+DIED = "QEMU died with signal"
 
 
 @dataclass
@@ -37,6 +40,7 @@ class Samples:
     values: Dict[str, Dict[str, List[float]]] = field(
         default_factory=lambda: {name: {} for name in FLAVOURS})
     problems: List[str] = field(default_factory=list)
+    repeated: List[str] = field(default_factory=list)   # why a boot was done once more
     failed: Set[str] = field(default_factory=set)       # rows
 
     def figure(self, row: Row, method: str) -> Figure:
@@ -82,7 +86,8 @@ class Machines:
         if method == EXACT:
             return job.Spec(setup, self.logs / "files", scale=SCALE["tcg"], prepare=False,
                             guest_clock=JUMPS)
-        setup = Setup(**{**vars(setup), "accel": self.choice.accel})
+        setup = replace(setup, accel=self.choice.accel)
+        setup = replace(setup, cmdline=sound_kvm(setup))
         return job.Spec(setup, self.logs / "files", scale=SCALE[setup.accel], prepare=False)
 
 
@@ -103,11 +108,31 @@ def collect(machines: Machines, workloads: List[Workload], runs: Dict[str, int])
     return samples
 
 
+def _reason(kernel: str, runs: List[job.TestRun]) -> str:
+    """Why to repeat a boot: the emulator died, or it was the base that failed."""
+    failed = [run for run in runs if run.cause or run.status]
+    if not failed or kernel == "ours" and not all(DIED in run.cause for run in failed):
+        return ""
+    return f"{failed[0].name} on {kernel}: {failed[0].cause or f'exit status {failed[0].status}'}"
+
+
+def _run(machines: Machines, kernel: str, method: str, tests: List[Test],
+         samples: Samples) -> List[job.TestRun]:
+    for _ in range(REPEATS):
+        runs = job.run(tests, machines.spec(kernel, method))
+        reason = _reason(kernel, runs)
+        if not reason:
+            return runs
+        print(f"once more: {reason}", flush=True)
+        samples.repeated.append(reason)
+    return job.run(tests, machines.spec(kernel, method))
+
+
 def _boot(machines: Machines, kernel: str, method: str, workloads: List[Workload],
           samples: Samples) -> None:
     tests = [Test(w.name, w.command, w.directory, parser="exit", seconds=w.seconds,
                   needs=w.needs) for w in workloads]
-    runs = job.run(tests, machines.spec(kernel, method))
+    runs = _run(machines, kernel, method, tests, samples)
     for workload, run in zip(workloads, runs):
         with open(machines.logs / f"{kernel}-{method}.txt", "a", encoding="utf-8") as log:
             log.write(f"== {run.name}\n{run.output}")

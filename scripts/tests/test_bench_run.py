@@ -167,6 +167,18 @@ class Pairs(unittest.TestCase):
         self.assertEqual([samples.figure(row, EXACT).verdict for row in REMOTE.rows],
                          ["failed"] * 4)
 
+    def test_what_the_base_fails_is_repeated_and_noted(self):
+        samples = self.collect((254, ""), (0, "first 4\nsecond 5\n"), count=1)
+        self.assertEqual(samples.repeated, ["two on base: exit status 254"] * run.REPEATS)
+        self.assertEqual(samples.problems, ["two on base: exit status 254"])
+        self.assertEqual(self.machines.order, ["base"] * 3 + ["ours"])
+
+    def test_what_ours_fails_is_repeated_only_if_the_emulator_died(self):
+        self.assertEqual(run._reason("ours", [TestRun(None, cause="panic")]), "")
+        died = TestRun(mock.Mock(), cause="no boot: QEMU died with signal SIGSEGV")
+        self.assertIn("SIGSEGV", run._reason("ours", [died, TestRun(None, status=0)]))
+        self.assertEqual(run._reason("ours", [died, TestRun(None, status=1)]), "")
+
     def test_figure_that_is_not_printed(self):
         samples = self.collect((0, "first 4\n"), (0, "first 4\nsecond 5\n"))
         self.assertEqual(samples.problems[0], "two on base: printed no second")
