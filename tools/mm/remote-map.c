@@ -26,8 +26,8 @@ static void usage(void)
 	       "         itself maps from others; of processes of one's own without root, too\n"
 	       "  dump   LEN bytes from ADDR on: into FILE as they are, or, without FILE or for\n"
 	       "         \"-\", to the standard output, in hexadecimal if that is a terminal;\n"
-	       "         pages that cannot be had are zeroes, on a terminal \"no page\"; if it\n"
-	       "         fails, FILE may have a part\n"
+	       "         pages that cannot be had, or are poisoned, are zeroes, on a terminal\n"
+	       "         words, and are counted; if it fails, FILE may have a part\n"
 	       "  watch  each difference between two looks, with time and address (what changes\n"
 	       "         back is missed), until a signal comes or the process ends; at most\n"
 	       "         16 MiB, without LEN up to the end of the page\n\n"
@@ -36,8 +36,8 @@ static void usage(void)
 	       "  -i, --interval SECONDS  time between two looks, 0.1 unless told\n"
 	       "  -n, --count COUNT       looks after the first, then exit\n"
 	       "  -h, --help              this text\n\n"
-	       "The exit status is 0; 1 if something is refused or fails; 2 if it was called\n"
-	       "in a wrong way.\n");
+	       "The exit status is 0, also if pages were missing; 1 if something is refused or\n"
+	       "fails; 2 if it was called in a wrong way.\n");
 }
 
 static int hint(void)

@@ -36,11 +36,11 @@ struct remote_map_entry {
 /**
  * struct remote_map - the argument of REMOTE_MAP
  * @size: of this struct, in bytes
- * @pidfd: the target
+ * @pidfd: of the target, see pidfd_open(2)
  * @prot: REMOTE_MAP_PROT_*; READ is a must
  * @flags: REMOTE_MAP_POPULATE, REMOTE_MAP_FILL
  * @entries: address of the entries
- * @nr: how many there are, at most 65536
+ * @nr: how many there are, 1 to 65536
  * @entry_size: of each, in bytes
  */
 struct remote_map {
@@ -72,7 +72,11 @@ struct remote_unmap {
 #define REMOTE_MAP_SIZE_VER0		32
 #define REMOTE_UNMAP_SIZE_VER0		24
 
-/* The size is a field, so that the numbers stay when a struct grows. */
+/*
+ * REMOTE_MAP takes a struct remote_map and returns how many entries have failed;
+ * REMOTE_UNMAP takes a struct remote_unmap, REMOTE_RESET nothing, both return 0.
+ * The size is a field, so that the numbers stay when a struct grows.
+ */
 #define REMOTE_MAP	_IO('r', 0xc1)
 #define REMOTE_UNMAP	_IO('r', 0xc2)
 #define REMOTE_RESET	_IO('r', 0xc3)
