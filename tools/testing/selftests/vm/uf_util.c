@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
+#include <linux/mempolicy.h>
 #include <setjmp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -412,16 +413,31 @@ bool uf_have_swap(void)
 	return lines > 1;
 }
 
+/*
+ * Pages reach the lists that reclaim works on through a batch of each CPU, and
+ * MADV_PAGEOUT empties that of its own CPU only: a page that was touched on
+ * another stays, for as long as nothing happens there.  Who is about to move
+ * pages has all batches emptied; nothing is mapped at the address given here.
+ */
+static void empty_batches(void)
+{
+	void *nothing = NULL;
+	int node = 0, status;
+
+	syscall(__NR_move_pages, 0, 1UL, &nothing, &node, &status, MPOL_MF_MOVE);
+}
+
 /**
  * uf_pageout - push the range out to swap
  *
- * Reclaim is free to keep a page, one that still sits in a per-CPU list for
- * instance, so it is asked again; a present page at the end means it refused.
+ * Reclaim is free to keep a page, one that somebody looks at for instance, so
+ * it is asked again; a present page at the end means it refused.
  */
 bool uf_pageout(void *p, size_t len)
 {
 	int tries;
 
+	empty_batches();
 	for (tries = 0; tries < 100; tries++) {
 		if (madvise(p, len, MADV_PAGEOUT))
 			return false;
