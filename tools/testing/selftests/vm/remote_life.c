@@ -294,6 +294,37 @@ TEST_F(life, client_executes)
 	rm_target_end(&c);
 }
 
+/* Only one page, so that they meet. */
+static long do_come_and_go(char *p, long target)
+{
+	struct rm_target *t = (struct rm_target *)target;
+	size_t page = uf_page_size();
+	int fd = rm_open(), i;
+	long ret = 0;
+
+	for (i = 0; i < 50 * ROUNDS && !ret; i++)
+		ret = rm_map_as(fd, t->pidfd, t->mem, p, page, RM_WRITE, REMOTE_MAP_POPULATE) ?:
+		      rm_unmap(fd, p, page);
+	return ret;
+}
+
+TEST_F(life, clients_come_and_go)
+{
+	struct rm_target c[4];
+	int k;
+
+	for (k = 0; k < 4; k++) {
+		ASSERT_TRUE(rm_target_start(&c[k], self->r.len));
+		ASSERT_TRUE(rm_send(&c[k], do_come_and_go, 0, (long)&self->r.t));
+	}
+	for (k = 0; k < 4; k++) {
+		EXPECT_EQ(0, rm_recv(&c[k]));
+		rm_target_end(&c[k]);
+	}
+	EXPECT_EQ(1, mapcount(&self->r, 0));
+	EXPECT_TRUE(rm_as_filled(&self->r, 0, PAGES));
+}
+
 /* Clients are killed wherever they are just then. */
 static long do_map_for_ever(char *p, long target)
 {
