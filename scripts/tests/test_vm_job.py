@@ -6,6 +6,7 @@ import stat
 import tarfile
 import tempfile
 import unittest
+from itertools import zip_longest
 from pathlib import Path
 
 from vm import job
@@ -41,13 +42,14 @@ class Jobs(unittest.TestCase):
         self.addCleanup(directory.cleanup)
         self.top = Path(directory.name)
 
-    def run_job(self, script, names=("a", "b"), apart=(), **spec):
+    def run_job(self, script, names=("a", "b"), boots="", **spec):
         qemu = self.top / "qemu"
         qemu.write_text(HEAD + script)
         qemu.chmod(qemu.stat().st_mode | stat.S_IXUSR)
         self.setup_ = Setup(kernel=self.top / "k", image=self.top / "i",
                             console=self.top / "console.log", qemu=str(qemu))
-        tests = [Test(name, "true", "/", seconds=1, apart=name in apart) for name in names]
+        tests = [Test(name, "true", "/", seconds=1, boot=boot)
+                 for name, boot in zip_longest(names, boots, fillvalue="")]
         return job.run(tests, job.Spec(self.setup_, self.top / "files", **spec))
 
     def test_all_is_well(self):
@@ -112,11 +114,20 @@ class Jobs(unittest.TestCase):
         self.assertEqual([bool(run.started) for run in runs], [True, True, False, False])
         self.assertRegex(runs[3].cause, "^not run: 2 boots")
 
-    def test_a_test_apart_has_a_boot_of_its_own(self):
+    def test_who_shares_a_boot(self):
         runs = self.run_job("set -- $(cut -d' ' -f1 <<< \"$tests\"); ready\n"
                             "for t; do begin $t; echo $* >&4; finish $t; done; complete\n",
-                            "abc", apart="b")
-        self.assertEqual([run.output for run in runs], ["a c\n", "b\n", "a c\n"])
+                            "abcd", boots="xyxz")
+        self.assertEqual([run.output for run in runs], ["a c\n", "b\n", "a c\n", "d\n"])
+
+    def test_two_guests_at_once(self):
+        # Each waits for the other, and says so in the kernel log.
+        runs = self.run_job("set -- ${tests%% *}; ready; begin $1; echo here $1 >> $console\n"
+                            f"touch {self.top}/$1; until [ -e {self.top}/a -a -e {self.top}/b ]\n"
+                            "do sleep 0.1; done; finish $1; complete\n", boots="xy", guests=2)
+        self.assertEqual([run.status for run in runs], [0, 0])
+        self.assertEqual(self.setup_.console.read_text().split(), "here a here b".split())
+        self.assertFalse(list(self.top.glob("console-*.log")))
 
     def test_garbage_on_the_verdict_port_is_no_verdict(self):
         a, = self.run_job("echo garbage >&3; echo '[1]' >&3; ready; begin a; finish a\n"

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Run a list of tests in the guest, over as many boots as it takes.
+"""Run a list of tests in the guest, over as many boots as it takes, and in more
+than one guest at once where tests belong to different boots.
 
     runs = job.run(tests, spec, on_line=print_line)
 
@@ -15,6 +16,7 @@ import tarfile
 import time
 from collections import deque
 from dataclasses import dataclass, field, replace
+from multiprocessing.pool import ThreadPool
 from pathlib import Path
 from typing import Callable, Deque, Dict, List, Optional, Sequence, Tuple
 
@@ -42,6 +44,7 @@ class Spec:
     prepare: bool = True            # bring up huge pages, swap, ...
     max_boots: int = MAX_BOOTS
     guest_clock: int = 1            # how much faster it may run than ours
+    guests: int = 1                 # that run at once
 
 
 @dataclass
@@ -76,10 +79,34 @@ def run(tests: Sequence[Test], spec: Spec, on_line: Optional[LineCallback] = Non
     "end", TestRun) when it starts and ends.
     """
     runs = [TestRun(test) for test in tests]
-    together = [run for run in runs if not run.test.apart]
-    for pending in [together, *([run] for run in runs if run.test.apart)]:
-        _run_all(pending, spec, on_line, on_event)
+    boots: Dict[str, List[TestRun]] = {}
+    for run_ in runs:
+        boots.setdefault(run_.test.boot, []).append(run_)
+    specs = [_spec_of(spec, name) for name in boots]
+    # Its threads are daemons, and a guest dies with its thread: ^C ends all.
+    with ThreadPool(min(spec.guests, len(boots)) or 1) as lanes:
+        lanes.starmap(_run_all, [(pending, own, on_line, on_event)
+                                 for pending, own in zip(boots.values(), specs)], 1)
+    for own in specs:
+        _join(spec.setup.console, own.setup.console)
     return runs
+
+
+def _spec_of(spec: Spec, boot: str) -> Spec:
+    """With a console, and what is named after it, of the boot's own."""
+    if not boot:
+        return spec
+    console_ = spec.setup.console
+    console_ = console_.with_name(f"{console_.stem}-{boot}{console_.suffix}")
+    return replace(spec, setup=replace(spec.setup, console=console_))
+
+
+def _join(whole: Path, part: Path) -> None:
+    """One kernel log in the end, of one boot after the other."""
+    if part != whole and part.exists():
+        with open(whole, "ab") as log:
+            log.write(part.read_bytes() + b"\n")
+        part.unlink()
 
 
 def _run_all(pending: List[TestRun], spec: Spec, on_line: Optional[LineCallback],

@@ -7,7 +7,7 @@ the debug kernel.  Subset "ci" is what a debug run in CI has time for.
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import List, Tuple
 
@@ -40,7 +40,7 @@ class Test:
     subsets: Tuple[str, ...] = ("ci",)
     needs: Tuple[str, ...] = ()     # "debug", "ours" (kernel); keys of BEFORE
     conformance: bool = False       # recorded on the base and compared
-    apart: bool = False             # in a boot of its own
+    boot: str = ""                  # those of one name share a boot of the guest
 
     @property
     def script(self) -> str:
@@ -86,10 +86,12 @@ CONFORMANCE = [
          conformance=True),
 ]
 
-# Lockdep calls it a cycle, on the base as well: hmm-tests adds memory with the
-# mmap_lock held, that waits for memory that is taken away, which has KSM's mutex,
-# and KSM takes the mmap_lock.  So memory is taken away where hmm-tests does not run.
-APART = ("remote_hotplug",)
+# Our selftests have a boot of their own, which may run beside the other.  And
+# of those one: lockdep calls it a cycle, on the base as well, that hmm-tests adds
+# memory with the mmap_lock held, that waits for memory that is taken away, which
+# has KSM's mutex, and KSM takes the mmap_lock.
+OURS_BOOT = "ours"
+BOOTS = {"remote_hotplug": "hotplug"}
 
 KMEMLEAK = Test("kmemleak", "./kmemleak", GUEST, parser="exit", seconds=60,
                 needs=("debug",))
@@ -110,7 +112,8 @@ def ours() -> List[Test]:
     generated tree, which may have more of them than the repository, or that of
     the repository as long as there is no tree."""
     top = paths.LINUX if paths.LINUX.exists() else paths.ROOT
-    return [Test(f"vm:{name}", f"./{name}", OURS, seconds=120, apart=name in APART)
+    return [Test(f"vm:{name}", f"./{name}", OURS, seconds=120,
+                 boot=BOOTS.get(name, OURS_BOOT))
             for name in programs(top / SELFTESTS / "vm" / "Makefile")]
 
 
@@ -123,4 +126,10 @@ def scenarios(kernel: str = "ours") -> List[Test]:
 def everything(kernel: str) -> List[Test]:
     """All tests for a kernel, "ours" or "base", in order."""
     own = ours() if kernel == "ours" else []
-    return own + CONFORMANCE + scenarios(kernel) + [KMEMLEAK]
+    tests = own + CONFORMANCE + scenarios(kernel)
+    return tests + [_kmemleak(boot) for boot in dict.fromkeys(test.boot for test in tests)]
+
+
+def _kmemleak(boot: str) -> Test:
+    """What the tests of a boot have left behind."""
+    return replace(KMEMLEAK, boot=boot, name=f"kmemleak-{boot}" if boot else "kmemleak")
