@@ -299,13 +299,15 @@ static long do_come_and_go(char *p, long target)
 {
 	struct rm_target *t = (struct rm_target *)target;
 	size_t page = uf_page_size();
-	int fd = rm_open(), i;
+	int fd = rm_open(), i, populated = 0;
 	long ret = 0;
 
-	for (i = 0; i < 50 * ROUNDS && !ret; i++)
-		ret = rm_map_as(fd, t->pidfd, t->mem, p, page, RM_WRITE, REMOTE_MAP_POPULATE) ?:
-		      rm_unmap(fd, p, page);
-	return ret;
+	for (i = 0; i < 50 * ROUNDS && !ret; i++) {
+		ret = rm_map_as(fd, t->pidfd, t->mem, p, page, RM_WRITE, REMOTE_MAP_POPULATE);
+		populated += !ret && !uf_pte_none(p, page);
+		ret = ret ?: rm_unmap(fd, p, page);
+	}
+	return ret ?: populated ? 0 : -ENOENT;
 }
 
 TEST_F(life, clients_come_and_go)

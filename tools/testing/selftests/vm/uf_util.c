@@ -437,8 +437,8 @@ bool uf_pageout(void *p, size_t len)
 {
 	int tries;
 
-	empty_batches();
 	for (tries = 0; tries < 100; tries++) {
+		empty_batches();
 		if (madvise(p, len, MADV_PAGEOUT))
 			return false;
 		if (!any_entry(p, len, PM_PRESENT))
