@@ -50,7 +50,9 @@ class Jobs(unittest.TestCase):
                             console=self.top / "console.log", qemu=str(qemu))
         tests = [Test(name, "true", "/", seconds=1, boot=boot)
                  for name, boot in zip_longest(names, boots, fillvalue="")]
-        return job.run(tests, job.Spec(self.setup_, self.top / "files", **spec))
+        on_event = spec.pop("on_event", None)
+        return job.run(tests, job.Spec(self.setup_, self.top / "files", **spec),
+                       on_event=on_event)
 
     def test_all_is_well(self):
         a, b = self.run_job("ready; begin a; echo hello >&4; finish a; begin b; finish b 3\n"
@@ -128,6 +130,13 @@ class Jobs(unittest.TestCase):
         self.assertEqual([run.status for run in runs], [0, 0])
         self.assertEqual(self.setup_.console.read_text().split(), "here a here b".split())
         self.assertFalse(list(self.top.glob("console-*.log")))
+
+    def test_a_mistake_of_ours_does_not_wait_for_the_other_guest(self):
+        def broken(*_event):
+            raise KeyError("ours")
+        with self.assertRaises(KeyError):
+            self.run_job("ready; case $tests in a*) begin a; finish a; complete;; esac\n"
+                         "sleep 100\n", boots="xy", guests=2, on_event=broken)
 
     def test_garbage_on_the_verdict_port_is_no_verdict(self):
         a, = self.run_job("echo garbage >&3; echo '[1]' >&3; ready; begin a; finish a\n"

@@ -18,6 +18,7 @@ from collections import deque
 from dataclasses import dataclass, field, replace
 from multiprocessing.pool import ThreadPool
 from pathlib import Path
+from threading import Lock
 from typing import Callable, Deque, Dict, List, Optional, Sequence, Tuple
 
 from vm import console
@@ -83,12 +84,20 @@ def run(tests: Sequence[Test], spec: Spec, on_line: Optional[LineCallback] = Non
     for run_ in runs:
         boots.setdefault(run_.test.boot, []).append(run_)
     specs = [_spec_of(spec, name) for name in boots]
-    # Its threads are daemons, and a guest dies with its thread: ^C ends all.
-    with ThreadPool(min(spec.guests, len(boots)) or 1) as lanes:
-        lanes.starmap(_run_all, [(pending, own, on_line, on_event)
-                                 for pending, own in zip(boots.values(), specs)], 1)
-    for own in specs:
-        _join(spec.setup.console, own.setup.console)
+    lock = Lock()
+    on_line, on_event = _alone(lock, on_line), _alone(lock, on_event)
+
+    def work(boot) -> None:
+        _run_all(*boot, on_line, on_event)
+
+    try:
+        # Its threads are daemons, and a guest dies with its thread: ^C ends all.
+        with ThreadPool(min(spec.guests, len(boots)) or 1) as lanes:
+            for _done in lanes.imap_unordered(work, zip(boots.values(), specs)):
+                pass
+    finally:
+        for own in specs:
+            _join(spec.setup.console, own.setup.console)
     return runs
 
 
@@ -101,11 +110,19 @@ def _spec_of(spec: Spec, boot: str) -> Spec:
     return replace(spec, setup=replace(spec.setup, console=console_))
 
 
+def _alone(lock: Lock, callback):
+    """The same, for one thread at a time."""
+    def call(*args) -> None:
+        with lock:
+            callback(*args)
+    return callback and call
+
+
 def _join(whole: Path, part: Path) -> None:
     """One kernel log in the end, of one boot after the other."""
     if part != whole and part.exists():
         with open(whole, "ab") as log:
-            log.write(part.read_bytes() + b"\n")
+            log.write(b"\n" + part.read_bytes())
         part.unlink()
 
 

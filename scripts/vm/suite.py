@@ -109,7 +109,7 @@ class Guest:
 
     def _at_once(self) -> int:
         """Guests beside each other: two with the debug kernel, where there is room.
-        Each leaves half of two CPUs idle, and nothing there is a matter of speed."""
+        Each leaves a third of two CPUs idle, and nothing there is a matter of speed."""
         lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
         room = int(dict(line.split(":") for line in lines)["MemAvailable"].split()[0]) >> 10
         enough = os.cpu_count() > 1 and room > 2 * self.setup.memory + 1024
@@ -171,7 +171,7 @@ def main() -> int:
     tests, own = choose(flavour), host_tests()
     names = selected(own + [test.name for test in tests])
     groups = _host_tests(guest, [name for name in own if name in names])
-    tests = [test for test in tests if test.name in names]
+    tests = table.of_use([test for test in tests if test.name in names])
     if tests:
         groups += run_in_guest(guest, tests)
     return finish(guest, groups)

@@ -132,4 +132,10 @@ def everything(kernel: str) -> List[Test]:
 
 def _kmemleak(boot: str) -> Test:
     """What the tests of a boot have left behind."""
-    return replace(KMEMLEAK, boot=boot, name=f"kmemleak-{boot}" if boot else "kmemleak")
+    return replace(KMEMLEAK, boot=boot, name=f"kmemleak-{boot or 'others'}")
+
+
+def of_use(tests: List[Test]) -> List[Test]:
+    """Without a look for leaks where nothing else was asked for."""
+    busy = {test.boot for test in tests if test.command != KMEMLEAK.command}
+    return [test for test in tests if test.boot in busy] or tests
