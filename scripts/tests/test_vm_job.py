@@ -136,7 +136,8 @@ class Jobs(unittest.TestCase):
             raise KeyError("ours")
         with self.assertRaises(KeyError):
             self.run_job("ready; case $tests in a*) begin a; finish a; complete;; esac\n"
-                         "sleep 100\n", boots="xy", guests=2, on_event=broken)
+                         f"while [ -e {self.top} ]; do sleep 0.1; done\n",
+                         boots="xy", guests=2, on_event=broken)
 
     def test_garbage_on_the_verdict_port_is_no_verdict(self):
         a, = self.run_job("echo garbage >&3; echo '[1]' >&3; ready; begin a; finish a\n"

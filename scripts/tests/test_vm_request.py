@@ -90,6 +90,15 @@ class Test(Request):
         self.refused(self.check, "matches T=uf_a", T="uf_a", KERNEL="base")
         self.refused(self.check, "matches T=kmemleak", T="kmemleak")
 
+    def test_leaks_are_looked_for_where_tests_have_run(self):
+        known = table.everything("ours")
+        leaks = [test for test in known if test.command == table.KMEMLEAK.command]
+        self.assertEqual({test.boot for test in leaks}, {test.boot for test in known})
+        ours = [test for test in known if test.name == "vm:uf_a"]
+        self.assertEqual([test.name for test in table.of_use(ours + leaks)],
+                         ["vm:uf_a", "kmemleak-ours"])
+        self.assertEqual(table.of_use(leaks), leaks)
+
     def test_T_outside_the_subset(self):
         self.refused(self.check, "matches T=tooling", T="tooling", SUBSET="ci")
 

@@ -19,7 +19,7 @@ from kernel import flavour as kernels
 from vm import accel, conformance, hosttests, image, job, parsers, paths, record, report
 from vm import selftests, splat, table
 from vm.errors import Failure
-from vm.machine import Setup, coherent_memory, sound_kvm
+from vm.machine import Setup, coherent_memory, host_cpus, sound_kvm
 from vm.results import FAIL, PASS, Group, total
 from vm.table import Test
 
@@ -112,7 +112,7 @@ class Guest:
         Each leaves a third of two CPUs idle, and nothing there is a matter of speed."""
         lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
         room = int(dict(line.split(":") for line in lines)["MemAvailable"].split()[0]) >> 10
-        enough = os.cpu_count() > 1 and room > 2 * self.setup.memory + 1024
+        enough = host_cpus() > 1 and room > 2 * self.setup.memory + 1024
         return 2 if self.flavour.debug and enough else 1
 
     def head(self) -> List[str]:
